@@ -1,0 +1,304 @@
+//! zot's configuration file, kept as the JSON that it is.
+//!
+//! A lab edits single values and leaves everything else, known to us or not, as the owner wrote it. The typed views
+//! read only what zot-verify reasons about. Keys are looked up without regard to case, as zot does (its loader is
+//! case-insensitive; observed on v2.1.20).
+
+use serde_json::{Map, Value};
+
+use crate::principal::Action;
+
+/// A zot configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ZotConfig(Value);
+
+/// One entry of `http.accessControl.repositories`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryPolicy {
+    /// The glob over repository names.
+    pub pattern: String,
+    /// What named users and groups may do.
+    pub policies: Vec<Grant>,
+    /// What everybody who is logged in may do (`defaultPolicy`).
+    pub default: Vec<Action>,
+    /// What anybody may do (`anonymousPolicy`).
+    pub anonymous: Vec<Action>,
+}
+
+/// One entry of a repository's `policies`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// User names.
+    pub users: Vec<String>,
+    /// Group names.
+    pub groups: Vec<String>,
+    /// What they may do.
+    pub actions: Vec<Action>,
+}
+
+/// `http.accessControl.metrics`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MetricsAccess {
+    /// `users`: who may read metrics when logged in.
+    pub users: Vec<String>,
+    /// `anonymousPolicy`: what anybody may do; known to zot since v2.1.18.
+    pub anonymous: Vec<Action>,
+}
+
+/// One entry of `http.auth.openid.providers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The provider's key, as in `/zot/auth/login?provider=KEY`.
+    pub key: String,
+    /// The issuer URL.
+    pub issuer: String,
+    /// The scopes that zot asks for, `openid` always among them.
+    pub scopes: Vec<String>,
+}
+
+impl ZotConfig {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// What is wrong with the JSON, with line and column.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<Map<String, Value>>(text).map(|map| Self(Value::Object(map)))
+    }
+
+    /// Wraps a value made in code.
+    #[must_use]
+    pub fn from_value(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// The JSON itself.
+    #[must_use]
+    pub fn as_value(&self) -> &Value {
+        &self.0
+    }
+
+    /// The text to hand to zot.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        format!("{:#}\n", self.0)
+    }
+
+    /// The value at `path`.
+    #[must_use]
+    pub fn get(&self, path: &[&str]) -> Option<&Value> {
+        path.iter().try_fold(&self.0, |value, key| match value {
+            Value::Object(map) => map.get(&spelled(map, key)),
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
+    /// Puts `new` at `path`, making objects on the way, and returns what stood there.
+    pub fn set(&mut self, path: &[&str], new: Value) -> Option<Value> {
+        let (last, parents) = path.split_last()?;
+        let mut at = &mut self.0;
+        for key in parents {
+            at = match at {
+                Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?)?,
+                other => {
+                    if !other.is_object() {
+                        *other = Value::Object(Map::new());
+                    }
+                    let map = other.as_object_mut()?;
+                    let key = spelled(map, key);
+                    map.entry(key).or_insert_with(|| Value::Object(Map::new()))
+                }
+            };
+        }
+        match at {
+            Value::Array(items) => {
+                Some(std::mem::replace(items.get_mut(last.parse::<usize>().ok()?)?, new))
+            }
+            other => {
+                if !other.is_object() {
+                    *other = Value::Object(Map::new());
+                }
+                let map = other.as_object_mut()?;
+                let key = spelled(map, last);
+                map.insert(key, new)
+            }
+        }
+    }
+
+    /// Takes away what stands at `path`.
+    pub fn remove(&mut self, path: &[&str]) -> Option<Value> {
+        let (last, parents) = path.split_last()?;
+        let mut at = &mut self.0;
+        for key in parents {
+            at = match at {
+                Value::Object(map) => {
+                    let key = spelled(map, key);
+                    map.get_mut(&key)?
+                }
+                Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?)?,
+                _ => return None,
+            };
+        }
+        let map = at.as_object_mut()?;
+        let key = spelled(map, last);
+        map.shift_remove(&key)
+    }
+
+    /// Applies a merge patch (RFC 7396).
+    pub fn merge(&mut self, patch: &Value) {
+        json_patch::merge(&mut self.0, patch);
+    }
+
+    /// `http.externalUrl` without a trailing slash, as zot uses it for callbacks.
+    #[must_use]
+    pub fn external_url(&self) -> Option<&str> {
+        self.get(&["http", "externalUrl"])?.as_str().map(|url| url.trim_end_matches('/'))
+    }
+
+    /// `extensions.metrics.prometheus.path` where metrics are enabled; zot's default is `/metrics`.
+    #[must_use]
+    pub fn metrics_path(&self) -> Option<&str> {
+        let metrics = self.get(&["extensions", "metrics"])?;
+        if metrics.get("enable").is_some_and(|enable| enable == &Value::Bool(false)) {
+            return None;
+        }
+        Some(self.get(&["extensions", "metrics", "prometheus", "path"]).and_then(Value::as_str).unwrap_or("/metrics"))
+    }
+
+    /// `http.accessControl.metrics`.
+    #[must_use]
+    pub fn metrics_access(&self) -> MetricsAccess {
+        let path = ["http", "accessControl", "metrics"];
+        MetricsAccess {
+            users: words(self.get(&[&path[..], &["users"]].concat())),
+            anonymous: actions(self.get(&[&path[..], &["anonymousPolicy"]].concat())),
+        }
+    }
+
+    /// Whether access control is configured at all; zot lets everybody do everything where it is not.
+    #[must_use]
+    pub fn has_access_control(&self) -> bool {
+        self.get(&["http", "accessControl"]).is_some()
+    }
+
+    /// `http.auth.apikey`.
+    #[must_use]
+    pub fn api_keys(&self) -> bool {
+        self.get(&["http", "auth", "apikey"]).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// The OpenID providers, in the order of the file.
+    #[must_use]
+    pub fn providers(&self) -> Vec<Provider> {
+        let Some(Value::Object(providers)) = self.get(&["http", "auth", "openid", "providers"]) else {
+            return Vec::new();
+        };
+        providers
+            .iter()
+            .map(|(key, value)| {
+                let mut scopes = words(value.get("scopes"));
+                if !scopes.iter().any(|scope| scope == "openid") {
+                    scopes.insert(0, "openid".into());
+                }
+                let issuer = value.get("issuer").and_then(Value::as_str).unwrap_or_default().to_owned();
+                Provider { key: key.clone(), issuer, scopes }
+            })
+            .collect()
+    }
+
+    /// The repository policies, in the order of the file.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<RepositoryPolicy> {
+        let Some(Value::Object(repositories)) = self.get(&["http", "accessControl", "repositories"]) else {
+            return Vec::new();
+        };
+        repositories
+            .iter()
+            .map(|(pattern, value)| RepositoryPolicy {
+                pattern: pattern.clone(),
+                policies: value.get("policies").and_then(Value::as_array).map_or_else(Vec::new, |grants| {
+                    grants
+                        .iter()
+                        .map(|grant| Grant {
+                            users: words(grant.get("users")),
+                            groups: words(grant.get("groups")),
+                            actions: actions(grant.get("actions")),
+                        })
+                        .collect()
+                }),
+                default: actions(value.get("defaultPolicy")),
+                anonymous: actions(value.get("anonymousPolicy")),
+            })
+            .collect()
+    }
+}
+
+/// How `key` is spelled in `map`, whatever its case.
+fn spelled(map: &Map<String, Value>, key: &str) -> String {
+    map.keys().find(|existing| existing.eq_ignore_ascii_case(key)).map_or_else(|| key.to_owned(), Clone::clone)
+}
+
+fn words(value: Option<&Value>) -> Vec<String> {
+    value
+        .and_then(Value::as_array)
+        .map(|items| items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+/// zot takes unknown action words without complaint and grants nothing for them; so do we.
+fn actions(value: Option<&Value>) -> Vec<Action> {
+    value
+        .and_then(Value::as_array)
+        .map(|items| items.iter().filter_map(|item| serde_json::from_value(item.clone()).ok()).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_replaced_where_it_stands_whatever_the_case_of_its_key() {
+        let mut config = ZotConfig::parse(r#"{"http":{"externalURL":"https://a/","port":"5050"},"x":1}"#).unwrap();
+        assert_eq!(config.external_url(), Some("https://a"));
+        assert_eq!(config.set(&["http", "externalUrl"], json!("http://b")), Some(json!("https://a/")));
+        assert_eq!(config.as_value().to_string(), r#"{"http":{"externalURL":"http://b","port":"5050"},"x":1}"#);
+        assert_eq!(config.set(&["extensions", "metrics", "enable"], json!(true)), None);
+        assert_eq!(config.metrics_path(), Some("/metrics"));
+        assert_eq!(config.remove(&["HTTP", "port"]), Some(json!("5050")));
+        assert_eq!(config.remove(&["http", "nothing", "there"]), None);
+    }
+
+    #[test]
+    fn policies_are_read_and_misspelt_actions_grant_nothing() {
+        let config = ZotConfig::from_value(json!({ "http": { "accessControl": { "repositories": { "**": {
+            "anonymousPolicy": ["read", "craete"],
+            "policies": [{ "groups": ["admins"], "actions": ["delete"] }],
+        } } } } }));
+        let [policy] = &config.repositories()[..] else { panic!("one policy") };
+        assert_eq!(policy.anonymous, [Action::Read]);
+        assert_eq!(policy.policies[0].actions, [Action::Delete]);
+        assert_eq!(policy.policies[0].groups, ["admins"]);
+    }
+
+    #[test]
+    fn an_array_or_a_number_is_no_configuration() {
+        assert!(ZotConfig::parse("[]").is_err());
+        assert!(ZotConfig::parse("1").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_set_is_there_and_can_be_taken_away(path in proptest::collection::vec("[a-z]{1,4}", 1..5)) {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let mut config = ZotConfig::from_value(json!({ "aa": { "b": 1 } }));
+            config.set(&path, json!("new"));
+            prop_assert_eq!(config.get(&path), Some(&json!("new")));
+            prop_assert_eq!(config.remove(&path), Some(json!("new")));
+            prop_assert_eq!(config.get(&path), None);
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! zot-verify.
+fn main() {}
