@@ -14,6 +14,8 @@ pub struct Seed {
     pub repository: String,
     /// Tags and what they name.
     pub tags: Vec<(String, Content)>,
+    /// Blobs that no manifest names yet: what a push has uploaded before its last request.
+    pub loose: Vec<Blob>,
     /// Identifiers of upload sessions that somebody began and left without a byte.
     pub uploads: Vec<String>,
 }
@@ -87,10 +89,9 @@ impl Seed {
             file("oci-layout".into(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()),
             file("index.json".into(), index.to_string().into_bytes()),
         ];
-        for (_, content) in &self.tags {
-            for blob in content.manifests().into_iter().chain(content.blobs()) {
-                files.push(file(format!("blobs/sha256/{}", blob.digest.hex()), blob.bytes.clone()));
-            }
+        let tagged = self.tags.iter().flat_map(|(_, content)| content.manifests().into_iter().chain(content.blobs()));
+        for blob in tagged.chain(&self.loose) {
+            files.push(file(format!("blobs/sha256/{}", blob.digest.hex()), blob.bytes.clone()));
         }
         files.extend(self.uploads.iter().map(|id| file(format!(".uploads/{id}"), Vec::new())));
         files
