@@ -1,0 +1,48 @@
+//! Every bound of the program, in one place: no wait without a deadline, no body without a cap, no retry without a count.
+
+use std::time::Duration;
+
+/// How long a TCP connection and its TLS handshake may take.
+pub const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long one exchange may take, from the first byte of the request to the last of the answer.
+pub const EXCHANGE: Duration = Duration::from_secs(10);
+
+/// How long a whole run may take unless the user says otherwise.
+pub const RUN: Duration = Duration::from_secs(20);
+
+/// How many requests may be under way at once.
+pub const REQUESTS_IN_FLIGHT: usize = 16;
+
+/// The longest answer that is read where nothing else is known, in bytes; zot refuses manifests above the same size.
+pub const BODY: u64 = 4 << 20;
+
+/// How much of a blob is kept in memory; the rest is only hashed.
+pub const BLOB_KEPT: usize = 16 << 10;
+
+/// The largest layer that is read whole, in bytes; of a larger one only the header fields are compared.
+pub const LAYER_READ: u64 = 32 << 20;
+
+/// How many bytes of a body stand in a report.
+pub const EXCERPT: usize = 1024;
+
+/// How long a zot process or an embedded registry may take until it answers.
+pub const READY: Duration = Duration::from_secs(20);
+
+/// How long to wait between two questions whether something is ready.
+pub const POLL: Duration = Duration::from_millis(10);
+
+/// How long a zot process may take to end after it was asked to; then it is killed.
+pub const STOP: Duration = Duration::from_secs(5);
+
+/// How long the `zot verify` and `zot --version` commands may take.
+pub const ZOT_COMMAND: Duration = Duration::from_secs(20);
+
+/// How often a lab is started again on another port when somebody else took the first.
+pub const PORT_ATTEMPTS: usize = 3;
+
+/// How many labs a self-test runs at a time.
+pub const LABS: usize = 4;
+
+/// How many lines of zot's log an error shows.
+pub const LOG_LINES: usize = 8;

@@ -1,0 +1,105 @@
+//! What a check is: claims about a registry as data, with the code that judges each and the faults it must notice.
+
+use futures_util::future::BoxFuture;
+use zot_verify_fixtures::fault::Fault;
+
+use crate::bench::Bench;
+use crate::run::outcome::{CheckOutcome, Judged, Verdict};
+use crate::target::Deployment;
+
+/// A named claim about a registry. Its verdict is that of its worst part.
+#[derive(Debug)]
+pub struct Check {
+    /// The binding name, `area.claim`.
+    pub id: &'static str,
+    /// The claim in one line.
+    pub title: &'static str,
+    /// Where the claim comes from, and why its owner needs it.
+    pub requirement: &'static str,
+    /// The separately judged pieces.
+    pub parts: &'static [Part],
+    /// The faults that these parts must notice.
+    pub saboteurs: &'static [Saboteur],
+}
+
+/// A separately judged piece of a check.
+#[derive(Debug)]
+pub struct Part {
+    /// The name within its check.
+    pub name: &'static str,
+    /// The claim in one line.
+    pub claim: &'static str,
+    /// The requests it sends, `METHOD path` with `*` where names vary.
+    pub asks: &'static [&'static str],
+    /// How heavy a breach is, unless the intent says otherwise.
+    pub level: Level,
+    /// What it may do to a registry.
+    pub effect: Effect,
+    /// The code that judges it.
+    pub probe: Probe,
+}
+
+/// How heavy a breach is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The owner's intent says so; a breach fails.
+    Requirement,
+    /// Nobody promised it; a breach warns.
+    Hardening,
+}
+
+/// What a part may do to a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It only reads.
+    Reads,
+    /// It tries a write that is to be refused and, in the form used on a live registry, stores nothing even if it is not.
+    RefusedWrite,
+    /// It needs a lab: no form of it is harmless to a registry that has the hole it looks for.
+    LabOnly,
+}
+
+impl Effect {
+    /// The word used in lists and plans.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reads => "reads",
+            Self::RefusedWrite => "refused-write",
+            Self::LabOnly => "lab-only",
+        }
+    }
+}
+
+/// The code that judges a part.
+#[derive(Debug, Clone, Copy)]
+pub enum Probe {
+    /// Asks the registry.
+    Asks(fn(Bench) -> BoxFuture<'static, Judged>),
+    /// Concludes from what the run has already seen; sends nothing.
+    Concludes(fn(&Deployment, &[CheckOutcome]) -> Judged),
+}
+
+/// A named fault of the world that named parts must notice, and no others.
+#[derive(Debug)]
+pub struct Saboteur {
+    /// The name, unique in the catalogue.
+    pub name: &'static str,
+    /// Faults of the world that this one is compared with; mostly none.
+    pub given: &'static [Fault],
+    /// What is wrong.
+    pub faults: &'static [Fault],
+    /// The parts, as `check/part`, that must change to exactly this verdict.
+    pub turns: &'static [(&'static str, Verdict)],
+    /// The parts that lose their footing and may be error or skipped.
+    pub blinds: &'static [&'static str],
+}
+
+impl Check {
+    /// The full name of one of its parts, `check/part`.
+    #[must_use]
+    pub fn part_id(&self, part: &Part) -> String {
+        format!("{}/{}", self.id, part.name)
+    }
+}

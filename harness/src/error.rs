@@ -1,0 +1,70 @@
+//! Errors for people: what happened, why, and what to do.
+
+use std::fmt;
+
+use crate::run::exit::Exit;
+
+/// Trouble that ends the program before or instead of a verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happened, in one clause.
+    what: String,
+    /// Why, as far as it is known; may have several lines.
+    why: Option<String>,
+    /// What to do.
+    cure: Option<String>,
+    exit: Exit,
+}
+
+impl Trouble {
+    /// Wrong usage or configuration: exit code 2.
+    #[must_use]
+    pub fn usage(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: Some(why.into()), cure: None, exit: Exit::Usage }
+    }
+
+    /// We could not tell: exit code 3.
+    #[must_use]
+    pub fn unknown(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: Some(why.into()), cure: None, exit: Exit::Unknown }
+    }
+
+    /// Nothing ran: exit code 4.
+    #[must_use]
+    pub fn nothing_ran(what: impl Into<String>) -> Self {
+        Self { what: what.into(), why: None, cure: None, exit: Exit::NothingRan }
+    }
+
+    /// The run was stopped by a signal: exit code 130.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self { what: "interrupted".into(), why: None, cure: None, exit: Exit::Interrupted }
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn cure(mut self, cure: impl Into<String>) -> Self {
+        self.cure = Some(cure.into());
+        self
+    }
+
+    /// What the process should end with.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        for (label, text) in [("why", &self.why), ("do", &self.cure)] {
+            for (index, line) in text.iter().flat_map(|text| text.lines()).enumerate() {
+                write!(f, "\n  {:>3}  {line}", if index == 0 { label } else { "" })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Trouble {}

@@ -1,0 +1,88 @@
+//! What a run tells its reporters, in order: it started, each check in the catalogue's order, it ended.
+
+use std::time::Duration;
+
+use super::exit::Exit;
+use super::outcome::{CheckOutcome, Verdict};
+use crate::settings::IntentSource;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The target answered, and checks begin.
+    Started(&'a Header),
+    /// A check is judged.
+    Judged(&'a CheckOutcome),
+    /// Nothing more will come.
+    Ended(&'a Summary),
+}
+
+/// What is checked, and against which intent.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// `local` or `live`.
+    pub kind: &'static str,
+    /// The registry's URL.
+    pub url: String,
+    /// The release that zot names.
+    pub zot_version: Option<String>,
+    /// The commit that zot names.
+    pub zot_commit: Option<String>,
+    /// Whether the embedded stand-in was checked, and not zot.
+    pub stand_in: bool,
+    /// How the target came to be: a program's path, `embedded`, or nothing for a live one.
+    pub made_of: Option<String>,
+    /// What a lab changed in the zot configuration that it was given.
+    pub changes: Vec<String>,
+    /// Where the intent came from.
+    pub intent: IntentSource,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Number of checks with each verdict.
+    pub counts: Counts,
+    /// What the process will end with.
+    pub exit: Exit,
+    /// Wall time of the checks.
+    pub duration: Duration,
+    /// Requests sent, the recognition of the target included.
+    pub requests: usize,
+}
+
+/// Number of checks with each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Verdict pass.
+    pub pass: usize,
+    /// Verdict warn.
+    pub warn: usize,
+    /// Verdict fail.
+    pub fail: usize,
+    /// Verdict error.
+    pub error: usize,
+    /// Verdict skipped.
+    pub skipped: usize,
+    /// Verdict not-run.
+    pub not_run: usize,
+}
+
+impl Counts {
+    /// Counts outcomes.
+    #[must_use]
+    pub fn of(outcomes: &[CheckOutcome]) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            *match outcome.verdict {
+                Verdict::Pass => &mut counts.pass,
+                Verdict::Warn => &mut counts.warn,
+                Verdict::Fail => &mut counts.fail,
+                Verdict::Error => &mut counts.error,
+                Verdict::Skipped => &mut counts.skipped,
+                Verdict::NotRun => &mut counts.not_run,
+            } += 1;
+        }
+        counts
+    }
+}

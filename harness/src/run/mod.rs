@@ -1,0 +1,7 @@
+//! From a plan to verdicts.
+
+pub mod event;
+pub mod exit;
+pub mod outcome;
+pub mod plan;
+pub mod runner;

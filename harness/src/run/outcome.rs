@@ -1,0 +1,242 @@
+//! What a part found, and what becomes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::{Check, Level, Part};
+use crate::wire::{Evidence, Exchange, WireError};
+
+/// The judgement over a part or a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It could not be looked at here, and the reason says what would change that.
+    Skipped,
+    /// The claim holds, and there is a proof.
+    Pass,
+    /// A claim that nobody promised does not hold.
+    Warn,
+    /// The run was interrupted first.
+    NotRun,
+    /// We could not tell.
+    Error,
+    /// The registry breaks the claim.
+    Fail,
+}
+
+impl Verdict {
+    /// A check's verdict from those of its parts: the worst one, where a skipped part never spoils another's pass.
+    #[must_use]
+    pub fn worst(parts: impl IntoIterator<Item = Self>) -> Self {
+        parts.into_iter().max().unwrap_or(Self::Skipped)
+    }
+
+    /// The word in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::NotRun => "not-run",
+            Self::Error => "error",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// What a probe returns: the claim holds and here is the proof, or it halted.
+pub type Judged = Result<Proof, Halt>;
+
+/// That a claim holds: said in words, and resting on at least one exchange.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    said: String,
+    exchanges: Vec<Arc<Exchange>>,
+}
+
+impl Proof {
+    /// A proof that rests on `exchange`.
+    #[must_use]
+    pub fn of(said: impl Into<String>, exchange: &Arc<Exchange>) -> Self {
+        Self { said: said.into(), exchanges: vec![Arc::clone(exchange)] }
+    }
+
+    /// The same proof, resting on another exchange too.
+    #[must_use]
+    pub fn and(mut self, exchange: &Arc<Exchange>) -> Self {
+        self.exchanges.push(Arc::clone(exchange));
+        self
+    }
+
+    /// What was seen, in words.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// What it rests on.
+    #[must_use]
+    pub fn exchanges(&self) -> &[Arc<Exchange>] {
+        &self.exchanges
+    }
+}
+
+/// Why a probe ended without a proof.
+#[derive(Debug, Clone)]
+pub enum Halt {
+    /// The registry breaks the claim.
+    Breach(Box<Breach>),
+    /// We could not tell: the environment's trouble, or our own.
+    Error(String),
+    /// It cannot be looked at here; the reason says what would change that.
+    Skip(String),
+}
+
+/// How a claim is broken.
+#[derive(Debug, Clone)]
+pub struct Breach {
+    /// What the claim expects.
+    pub expected: String,
+    /// What came instead.
+    pub observed: String,
+    /// The likely cause and its cure.
+    pub hint: Option<Hint>,
+    /// The exchange that shows it; a body cut short leaves none.
+    pub exchange: Option<Arc<Exchange>>,
+}
+
+/// The likely cause of a breach, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The configuration key or the zot release behind it.
+    pub cause: String,
+    /// What to change; `None` where no configuration of the running version cures it.
+    pub cure: Option<String>,
+}
+
+impl Breach {
+    /// A breach that `exchange` shows.
+    #[must_use]
+    pub fn new(expected: impl Into<String>, observed: impl Into<String>, exchange: &Arc<Exchange>) -> Self {
+        Self {
+            expected: expected.into(),
+            observed: observed.into(),
+            hint: None,
+            exchange: Some(Arc::clone(exchange)),
+        }
+    }
+
+    /// The same breach with its likely cause; `None` as cure says that no configuration helps.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>, cure: Option<&str>) -> Self {
+        self.hint = Some(Hint { cause: cause.into(), cure: cure.map(str::to_owned) });
+        self
+    }
+}
+
+impl From<Breach> for Halt {
+    fn from(breach: Breach) -> Self {
+        Self::Breach(Box::new(breach))
+    }
+}
+
+/// Trouble of connection, DNS, TLS or time is an error; a body that breaks its own announcement is the registry's breach.
+impl From<WireError> for Halt {
+    fn from(error: WireError) -> Self {
+        match &error {
+            WireError::NoAnswer { .. } => Self::Error(error.to_string()),
+            WireError::Body { .. } => Self::Breach(Box::new(Breach {
+                expected: "a complete answer within its bounds".into(),
+                observed: error.to_string(),
+                hint: None,
+                exchange: None,
+            })),
+        }
+    }
+}
+
+/// A judged part, redacted: all that reporters see.
+#[derive(Debug, Clone)]
+pub struct PartOutcome {
+    /// What was judged.
+    pub part: &'static Part,
+    /// The level that applied.
+    pub level: Level,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why, in one line; for a pass what was seen.
+    pub reason: String,
+    /// What a broken claim expected.
+    pub expected: Option<String>,
+    /// What came instead.
+    pub observed: Option<String>,
+    /// The likely cause and its cure.
+    pub hint: Option<Hint>,
+    /// The request that shows a breach, as a curl line.
+    pub curl: Option<String>,
+    /// Every exchange behind the verdict.
+    pub evidence: Vec<Evidence>,
+    /// How long the part took.
+    pub duration: Duration,
+    /// How many requests it sent itself.
+    pub requests: usize,
+}
+
+/// A judged check.
+#[derive(Debug, Clone)]
+pub struct CheckOutcome {
+    /// What was judged.
+    pub check: &'static Check,
+    /// The worst of its parts.
+    pub verdict: Verdict,
+    /// Its parts, in the catalogue's order.
+    pub parts: Vec<PartOutcome>,
+}
+
+impl CheckOutcome {
+    /// The parts with this verdict.
+    pub fn parts_that(&self, verdict: Verdict) -> impl Iterator<Item = &PartOutcome> {
+        self.parts.iter().filter(move |part| part.verdict == verdict)
+    }
+
+    /// The parts that gave the check its verdict.
+    pub fn deciding(&self) -> impl Iterator<Item = &PartOutcome> {
+        self.parts_that(self.verdict)
+    }
+
+    /// The longest of its parts: they run side by side.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.parts.iter().map(|part| part.duration).max().unwrap_or_default()
+    }
+
+    /// How many requests its parts sent.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.parts.iter().map(|part| part.requests).sum()
+    }
+}
+
+/// The outcome of one part among those of a whole run.
+#[must_use]
+pub fn part_among<'a>(outcomes: &'a [CheckOutcome], check: &str, part: &str) -> Option<&'a PartOutcome> {
+    outcomes.iter().find(|outcome| outcome.check.id == check)?.parts.iter().find(|outcome| outcome.part.name == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_part_decides_and_a_skipped_one_spoils_nothing() {
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
+        assert_eq!(Verdict::worst([]), Skipped);
+        assert_eq!(Verdict::worst([Skipped, Skipped]), Skipped);
+        assert_eq!(Verdict::worst([Skipped, Pass]), Pass);
+        assert_eq!(Verdict::worst([Pass, Warn, Skipped]), Warn);
+        assert_eq!(Verdict::worst([Warn, NotRun]), NotRun);
+        assert_eq!(Verdict::worst([Error, Warn, Pass]), Error);
+        assert_eq!(Verdict::worst([Error, Fail]), Fail);
+    }
+}

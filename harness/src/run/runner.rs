@@ -1,0 +1,166 @@
+//! Runs a plan: all parts side by side, judged into outcomes, told in the catalogue's order.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use tokio::sync::watch;
+
+use super::outcome::{CheckOutcome, Halt, Judged, PartOutcome, Verdict};
+use super::plan::{Plan, PlannedCheck, PlannedPart};
+use crate::bench::Bench;
+use crate::check::{Level, Probe};
+use crate::wire::{Exchange, Wire};
+
+/// Why parts that have not ended are given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The run may go on.
+    Open,
+    /// The whole run's time is over.
+    OutOfTime(Duration),
+    /// A signal came.
+    Interrupted,
+}
+
+/// Runs every part of the plan and hands each check, in the catalogue's order, to `judged` as soon as it and those
+/// before it are judged. Parts that only conclude come when the last asking part has ended.
+pub async fn run(
+    plan: &Plan, bench: &Bench, end: watch::Receiver<End>, mut judged: impl FnMut(&CheckOutcome),
+) -> Vec<CheckOutcome> {
+    let mut asking: FuturesOrdered<_> = plan.checks.iter().map(|check| ask(check, bench, end.clone())).collect();
+    let mut outcomes: Vec<CheckOutcome> = Vec::with_capacity(plan.checks.len());
+    let mut told = 0;
+    while let Some(outcome) = asking.next().await {
+        outcomes.push(outcome);
+        while told < outcomes.len() && !concludes(&plan.checks[told]) {
+            judged(&outcomes[told]);
+            told += 1;
+        }
+    }
+    for index in 0..outcomes.len() {
+        if concludes(&plan.checks[index]) {
+            let concluded = conclude(&plan.checks[index], bench, &outcomes);
+            outcomes[index] = concluded;
+        }
+    }
+    outcomes[told..].iter().for_each(judged);
+    outcomes
+}
+
+fn concludes(check: &PlannedCheck) -> bool {
+    check.parts.iter().any(|planned| matches!(planned.part.probe, Probe::Concludes(_)))
+}
+
+async fn ask(planned: &PlannedCheck, bench: &Bench, end: watch::Receiver<End>) -> CheckOutcome {
+    let parts = planned.parts.iter().map(|part| {
+        let end = end.clone();
+        async move {
+            let wire = bench.wire.fresh();
+            let start = Instant::now();
+            let judged = match (part.skip, part.part.probe) {
+                (Some(reason), _) => Judged::Err(Halt::Skip(reason.into())).into(),
+                // Replaced as soon as everything else is known.
+                (None, Probe::Concludes(_)) => Judged::Err(Halt::Skip("not yet concluded".into())).into(),
+                (None, Probe::Asks(probe)) => within(probe(bench.on(wire.clone())), end).await,
+            };
+            outcome(part, judged, &wire, start.elapsed())
+        }
+    });
+    check_outcome(planned, join_all(parts).await)
+}
+
+fn conclude(planned: &PlannedCheck, bench: &Bench, outcomes: &[CheckOutcome]) -> CheckOutcome {
+    let parts = planned.parts.iter().map(|part| {
+        let start = Instant::now();
+        let judged = match (part.skip, part.part.probe) {
+            (Some(reason), _) => Err(Halt::Skip(reason.into())),
+            (None, Probe::Concludes(probe)) => probe(&bench.deployment, outcomes),
+            (None, Probe::Asks(_)) => Err(Halt::Error("a check cannot both ask and conclude".into())),
+        };
+        outcome(part, judged.into(), &bench.wire.fresh(), start.elapsed())
+    });
+    check_outcome(planned, parts.collect())
+}
+
+fn check_outcome(planned: &PlannedCheck, parts: Vec<PartOutcome>) -> CheckOutcome {
+    let verdict = Verdict::worst(parts.iter().map(|part| part.verdict));
+    CheckOutcome { check: planned.check, verdict, parts }
+}
+
+/// A judgement, or the reason why there was no time for one.
+enum Ended {
+    Judged(Judged),
+    GivenUp(End),
+}
+
+impl From<Judged> for Ended {
+    fn from(judged: Judged) -> Self {
+        Self::Judged(judged)
+    }
+}
+
+async fn within(probe: impl Future<Output = Judged>, mut end: watch::Receiver<End>) -> Ended {
+    tokio::select! {
+        biased;
+        judged = probe => Ended::Judged(judged),
+        ended = end.wait_for(|end| *end != End::Open) => Ended::GivenUp(ended.map_or(End::Interrupted, |end| *end)),
+    }
+}
+
+fn outcome(planned: &PlannedPart, ended: Ended, wire: &Wire, duration: Duration) -> PartOutcome {
+    let own = wire.transcript();
+    let mut outcome = PartOutcome {
+        part: planned.part,
+        level: planned.level,
+        verdict: Verdict::Error,
+        reason: String::new(),
+        expected: None,
+        observed: None,
+        hint: None,
+        curl: None,
+        evidence: Vec::new(),
+        duration,
+        requests: own.len(),
+    };
+    let redact = |text: &str| wire.redactor().redact_url(text);
+    let mut behind: Vec<Arc<Exchange>> = own;
+    match ended {
+        Ended::Judged(Ok(proof)) => {
+            outcome.verdict = Verdict::Pass;
+            outcome.reason = redact(proof.said());
+            behind = joined(behind, proof.exchanges());
+        }
+        Ended::Judged(Err(Halt::Breach(breach))) => {
+            outcome.verdict = if planned.level == Level::Requirement { Verdict::Fail } else { Verdict::Warn };
+            outcome.reason = redact(&breach.observed);
+            outcome.expected = Some(redact(&breach.expected));
+            outcome.observed = Some(redact(&breach.observed));
+            outcome.hint = breach.hint;
+            outcome.curl = breach.exchange.as_ref().map(|exchange| exchange.evidence(wire.redactor()).curl);
+            behind = joined(behind, breach.exchange.as_slice());
+        }
+        Ended::Judged(Err(Halt::Error(why))) => outcome.reason = redact(&why),
+        Ended::Judged(Err(Halt::Skip(why))) => {
+            outcome.verdict = Verdict::Skipped;
+            outcome.reason = redact(&why);
+        }
+        Ended::GivenUp(End::OutOfTime(limit)) => {
+            outcome.reason = format!("no verdict within the {} s that the whole run may take", limit.as_secs_f32());
+        }
+        Ended::GivenUp(End::Open | End::Interrupted) => {
+            outcome.verdict = Verdict::NotRun;
+            outcome.reason = "interrupted".into();
+        }
+    }
+    outcome.evidence = behind.iter().map(|exchange| exchange.evidence(wire.redactor())).collect();
+    outcome
+}
+
+/// Exchanges that a proof borrows from a shared set-up come first: they happened first.
+fn joined(own: Vec<Arc<Exchange>>, proof: &[Arc<Exchange>]) -> Vec<Arc<Exchange>> {
+    let borrowed = proof.iter().filter(|exchange| !own.iter().any(|known| Arc::ptr_eq(known, exchange))).cloned();
+    borrowed.collect::<Vec<_>>().into_iter().chain(own.iter().cloned()).collect()
+}

@@ -1,0 +1,94 @@
+//! No complete answer.
+
+use http::StatusCode;
+
+use super::Redactor;
+
+/// Why a request was not answered completely. Its text is redacted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// No answer at all: the environment's trouble, never the registry's breach.
+    #[error("{request}: {why}")]
+    NoAnswer {
+        /// The request's method and URL.
+        request: String,
+        /// What kept the answer away, in words.
+        why: String,
+        /// Whether nobody listened at all.
+        refused: bool,
+    },
+    /// A status came, and then not the body that it announced: the registry's breach.
+    #[error("{request} answered {status}, but {body}")]
+    Body {
+        /// The request's method and URL.
+        request: String,
+        /// The status that came first.
+        status: u16,
+        /// What was wrong with the body.
+        body: BodyError,
+    },
+}
+
+/// What is wrong with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It ended before its announced length.
+    #[error("its body broke off after {0} bytes")]
+    Truncated(u64),
+    /// It went on beyond what the claim allows.
+    #[error("its body went on beyond {0} bytes")]
+    TooLong(u64),
+}
+
+impl WireError {
+    pub(super) fn new(error: &reqwest::Error, request: &str, redactor: &Redactor) -> Self {
+        let refused = io_kind(error) == Some(std::io::ErrorKind::ConnectionRefused);
+        let why = if error.is_timeout() {
+            "no complete answer in time".to_owned()
+        } else {
+            redactor.redact(&innermost(error))
+        };
+        Self::NoAnswer { request: redactor.redact_url(request), why, refused }
+    }
+
+    pub(super) fn unsendable(request: &str, error: &http::Error, redactor: &Redactor) -> Self {
+        let why = format!("a header field cannot be sent: {error}");
+        Self::NoAnswer { request: redactor.redact_url(request), why, refused: false }
+    }
+
+    /// Trouble met after the status had arrived. A timeout is still no answer; anything else is a body cut short.
+    pub(super) fn broken_off(
+        error: &reqwest::Error, request: &str, status: StatusCode, read: u64, redactor: &Redactor,
+    ) -> Self {
+        if error.is_timeout() {
+            return Self::new(error, request, redactor);
+        }
+        let request = redactor.redact_url(request);
+        Self::Body { request, status: status.as_u16(), body: BodyError::Truncated(read) }
+    }
+
+    pub(super) fn too_long(request: &str, status: StatusCode, cap: u64, redactor: &Redactor) -> Self {
+        let request = redactor.redact_url(request);
+        Self::Body { request, status: status.as_u16(), body: BodyError::TooLong(cap) }
+    }
+}
+
+/// The cause at the bottom of the chain, which is the one that tells people something.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut at = error;
+    while let Some(source) = at.source() {
+        at = source;
+    }
+    at.to_string()
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
+    let mut at: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = at {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.kind());
+        }
+        at = error.source();
+    }
+    None
+}

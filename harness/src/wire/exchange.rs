@@ -1,0 +1,218 @@
+//! A request with its answer, and the redacted record of it that may leave the program.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+use zot_verify_model::Digest;
+
+use super::redaction::Redactor;
+use crate::bounds;
+
+/// A request that was answered. Header values and bodies live here and leave only as [`Evidence`].
+#[derive(Debug)]
+pub struct Exchange {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) request_headers: HeaderMap,
+    pub(super) request_body: Option<Bytes>,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) kept: Bytes,
+    pub(super) length: u64,
+    pub(super) digest: Digest,
+    pub(super) duration: Duration,
+}
+
+impl Exchange {
+    /// The answer's status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// Where the request went.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The first value of a header field of the answer; a value that is no text counts as absent.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// All values of a header field of the answer.
+    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The digest of the whole body, whatever of it was kept.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The length of the whole body in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The body as text, where all of it was kept and it is UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.whole().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    /// The body as JSON, where it is.
+    #[must_use]
+    pub fn json(&self) -> Option<Value> {
+        self.whole().and_then(|bytes| serde_json::from_slice(bytes).ok())
+    }
+
+    fn whole(&self) -> Option<&Bytes> {
+        (self.length == self.kept.len() as u64).then_some(&self.kept)
+    }
+
+    /// The method and the path, as people speak of a request: `GET /v2/_catalog`.
+    #[must_use]
+    pub fn line(&self, redactor: &Redactor) -> String {
+        let query = self.url.query().map_or_else(String::new, |query| format!("?{query}"));
+        redactor.redact_url(&format!("{} {}{query}", self.method, self.url.path()))
+    }
+
+    /// What may be shown of this exchange.
+    #[must_use]
+    pub fn evidence(&self, redactor: &Redactor) -> Evidence {
+        let body = redactor.redact(&String::from_utf8_lossy(&self.kept));
+        Evidence {
+            method: self.method.to_string(),
+            url: redactor.redact_url(self.url.as_str()),
+            request_headers: shown(&self.request_headers, redactor),
+            status: self.status.as_u16(),
+            response_headers: shown(&self.headers, redactor),
+            body_excerpt: cut(&body, bounds::EXCERPT).to_owned(),
+            body_sha256: self.digest.hex().to_owned(),
+            duration_ms: u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
+            curl: self.curl(redactor),
+        }
+    }
+
+    /// The same request for a person to repeat, secrets named and not shown.
+    fn curl(&self, redactor: &Redactor) -> String {
+        let mut words = vec!["curl".to_owned(), "-sS".into(), "-i".into()];
+        match self.method {
+            Method::GET => {}
+            Method::HEAD => words.push("--head".into()),
+            ref other => words.extend(["-X".into(), other.to_string()]),
+        }
+        for (name, value) in shown(&self.request_headers, redactor) {
+            match name.as_str() {
+                "user-agent" if value.starts_with(super::OWN_AGENT) => {}
+                "user-agent" => words.extend(["-A".into(), quoted(&value)]),
+                "host" | "content-length" | super::RUN_HEADER => {}
+                "accept" if value == "*/*" => {}
+                _ => words.extend(["-H".into(), quoted(&format!("{name}: {value}"))]),
+            }
+        }
+        if let Some(body) = &self.request_body {
+            let body = redactor.redact(&String::from_utf8_lossy(body));
+            words.extend(["--data-binary".into(), quoted(cut(&body, bounds::EXCERPT))]);
+        }
+        words.push(quoted(&redactor.redact_url(self.url.as_str())));
+        words.join(" ")
+    }
+}
+
+/// The redacted record of an exchange: all that reports ever see of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// HTTP method.
+    pub method: String,
+    /// Absolute URL.
+    pub url: String,
+    /// Header fields of the request, in the order sent.
+    #[serde(serialize_with = "as_map")]
+    pub request_headers: Vec<(String, String)>,
+    /// Status code of the answer.
+    pub status: u16,
+    /// Header fields of the answer.
+    #[serde(serialize_with = "as_map")]
+    pub response_headers: Vec<(String, String)>,
+    /// The beginning of the body as text, at most [`bounds::EXCERPT`] bytes.
+    pub body_excerpt: String,
+    /// SHA-256 of the whole body, hexadecimal.
+    pub body_sha256: String,
+    /// From sending to the last byte, in milliseconds.
+    pub duration_ms: u64,
+    /// The request as a `curl` line.
+    #[serde(skip)]
+    pub curl: String,
+}
+
+/// Header fields as a JSON object; repeated fields are joined as RFC 9110 section 5.3 allows.
+fn as_map<S: serde::Serializer>(fields: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serde_json::Map::new();
+    for (name, value) in fields {
+        match map.get_mut(name) {
+            Some(Value::String(existing)) => {
+                existing.push_str(", ");
+                existing.push_str(value);
+            }
+            _ => {
+                map.insert(name.clone(), Value::String(value.clone()));
+            }
+        }
+    }
+    map.serialize(serializer)
+}
+
+fn shown(headers: &HeaderMap, redactor: &Redactor) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), redactor.redact_header(name.as_str(), &value))
+        })
+        .collect()
+}
+
+/// The longest beginning of `text` that has at most `limit` bytes and ends between two characters.
+fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell_only_where_they_must_be() {
+        assert_eq!(quoted("http://127.0.0.1:5000/v2/"), "http://127.0.0.1:5000/v2/");
+        assert_eq!(quoted("docker/27 (linux)"), "'docker/27 (linux)'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 3), "aé");
+        assert_eq!(cut("aé", 9), "aé");
+    }
+}

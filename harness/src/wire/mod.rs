@@ -1,0 +1,210 @@
+//! The only way out of the program: a thin HTTP client that hides nothing and shows no secret.
+
+pub mod challenge;
+pub mod door;
+mod error;
+mod exchange;
+pub mod persona;
+pub mod redaction;
+mod request;
+mod trust;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue, USER_AGENT};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+use url::Url;
+use zot_verify_model::Digest;
+
+pub use self::error::{BodyError, WireError};
+pub use self::exchange::{Evidence, Exchange};
+pub use self::redaction::Redactor;
+pub use self::request::Request;
+pub use self::trust::{BadCa, Trust};
+use crate::bounds;
+
+/// How zot-verify names itself where it plays no [`persona`].
+const OWN_AGENT: &str = concat!("zot-verify/", env!("CARGO_PKG_VERSION"));
+
+/// The header field by which a registry's owner finds a run in his logs.
+const RUN_HEADER: &str = "x-zot-verify-run";
+
+/// A connection to one registry for one part of one check. Clones made with [`Wire::fresh`] share connections and
+/// the bound on requests in flight, and keep a transcript each.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    shared: Arc<Shared>,
+    transcript: Arc<Mutex<Vec<Arc<Exchange>>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: reqwest::Client,
+    registry: Url,
+    redactor: Redactor,
+    run: HeaderValue,
+    in_flight: Semaphore,
+}
+
+impl Wire {
+    /// A wire to `registry`. `speaks_https` says whether any server that will be asked needs certificates.
+    ///
+    /// # Errors
+    /// What keeps an HTTP client from being made: a broken certificate store.
+    pub fn new(
+        registry: Url, run: &str, redactor: Redactor, trust: &Trust, speaks_https: bool,
+    ) -> Result<Self, WireError> {
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .connect_timeout(bounds::CONNECT)
+                .timeout(bounds::EXCHANGE)
+        };
+        let client = if speaks_https { trust.https(builder) } else { Trust::http(builder()) };
+        let client = client.map_err(|error| WireError::new(&error, "no HTTP client", &redactor))?;
+        let run = HeaderValue::from_str(run).unwrap_or(HeaderValue::from_static("unnamed"));
+        let in_flight = Semaphore::new(bounds::REQUESTS_IN_FLIGHT);
+        Ok(Self { shared: Arc::new(Shared { client, registry, redactor, run, in_flight }), transcript: Arc::default() })
+    }
+
+    /// The same wire with an empty transcript.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), transcript: Arc::default() }
+    }
+
+    /// Where the registry is.
+    #[must_use]
+    pub fn registry(&self) -> &Url {
+        &self.shared.registry
+    }
+
+    /// What keeps secrets from being shown.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.shared.redactor
+    }
+
+    /// Every exchange made on this wire, in the order in which they ended.
+    #[must_use]
+    pub fn transcript(&self) -> Vec<Arc<Exchange>> {
+        self.transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`WireError`] when there was no complete answer: no connection, no time left, or a body cut short or too long.
+    pub async fn send(&self, request: Request) -> Result<Arc<Exchange>, WireError> {
+        let _permit = self.shared.in_flight.acquire().await;
+        let exchange = Arc::new(self.shared.send(request).await?);
+        self.shared.meet(&exchange);
+        tracing::debug!(
+            status = exchange.status(),
+            took = ?exchange.duration,
+            "{}", exchange.line(&self.shared.redactor)
+        );
+        self.transcript.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&exchange));
+        Ok(exchange)
+    }
+}
+
+impl Shared {
+    async fn send(&self, request: Request) -> Result<Exchange, WireError> {
+        let url = match &request.target {
+            request::Target::Path(path) => resolve(&self.registry, path),
+            request::Target::Url(url) => url.clone(),
+        };
+        let line = format!("{} {url}", request.method);
+        let fail = |error: &reqwest::Error| WireError::new(error, &line, &self.redactor);
+        let headers = self.headers(&request).map_err(|error| WireError::unsendable(&line, &error, &self.redactor))?;
+        let mut builder = self.client.request(request.method.clone(), url.clone()).headers(headers.clone());
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let start = Instant::now();
+        let mut response = builder.send().await.map_err(|error| fail(&error))?;
+        let (status, answered) = (response.status(), response.headers().clone());
+
+        let mut hash = Sha256::new();
+        let mut kept = BytesMut::new();
+        let mut length = 0_u64;
+        while let Some(chunk) = response.chunk().await.map_err(|error| WireError::broken_off(&error, &line, status, length, &self.redactor))? {
+            length += chunk.len() as u64;
+            if length > request.cap {
+                return Err(WireError::too_long(&line, status, request.cap, &self.redactor));
+            }
+            hash.update(&chunk);
+            let room = request.kept.saturating_sub(kept.len()).min(chunk.len());
+            kept.extend_from_slice(&chunk[..room]);
+        }
+        Ok(Exchange {
+            method: request.method,
+            url,
+            request_headers: headers,
+            request_body: request.body,
+            status,
+            headers: answered,
+            kept: kept.freeze(),
+            length,
+            digest: Digest::from_hash(&hash.finalize()),
+            duration: start.elapsed(),
+        })
+    }
+
+    fn headers(&self, request: &Request) -> Result<HeaderMap, http::Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(OWN_AGENT));
+        headers.insert(HeaderName::from_static(RUN_HEADER), self.run.clone());
+        for (name, value) in &request.headers {
+            let (name, value) = (HeaderName::try_from(*name)?, HeaderValue::from_str(value)?);
+            if name == USER_AGENT {
+                headers.insert(name, value);
+            } else {
+                headers.append(name, value);
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Values that are secrets from birth: cookies, and what an OpenID login hands about.
+    fn meet(&self, exchange: &Exchange) {
+        for cookie in exchange.headers("set-cookie") {
+            if let Some((name, value)) = cookie.split(';').next().and_then(|pair| pair.split_once('=')) {
+                self.redactor.learn_met(&format!("cookie {}", name.trim()), value.trim());
+            }
+        }
+        let location = exchange.header("location").and_then(|location| exchange.url.join(location).ok());
+        for (name, value) in location.iter().flat_map(Url::query_pairs) {
+            if matches!(&*name, "state" | "code") {
+                self.redactor.learn_met(&name, &value);
+            }
+        }
+        if let Some(serde_json::Value::Object(fields)) = exchange.json() {
+            for name in ["apiKey", "access_token", "id_token", "refresh_token"] {
+                if let Some(value) = fields.get(name).and_then(serde_json::Value::as_str) {
+                    self.redactor.learn_met(name, value);
+                }
+            }
+        }
+    }
+}
+
+/// A path of the registry below whatever path its own URL has.
+fn resolve(registry: &Url, path: &str) -> Url {
+    let mut url = registry.clone();
+    let base = registry.path().trim_end_matches('/').to_owned();
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    url.set_path(&format!("{base}{path}"));
+    url.set_query(query);
+    url
+}
+
+#[cfg(test)]
+mod tests;

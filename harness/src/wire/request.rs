@@ -1,0 +1,80 @@
+//! What a check asks for.
+
+use bytes::Bytes;
+use http::Method;
+use url::Url;
+
+use crate::bounds;
+
+/// A request before it is sent. Nothing is followed, retried or added behind the check's back.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(super) method: Method,
+    pub(super) target: Target,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Option<Bytes>,
+    pub(super) kept: usize,
+    pub(super) cap: u64,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    /// A path, with its query, on the registry.
+    Path(String),
+    /// Another server: the issuer.
+    Url(Url),
+}
+
+impl Request {
+    /// A request for a path of the registry, query included.
+    #[must_use]
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self::to(method, Target::Path(path.into()))
+    }
+
+    /// `GET` of a path of the registry.
+    #[must_use]
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// `HEAD` of a path of the registry.
+    #[must_use]
+    pub fn head(path: impl Into<String>) -> Self {
+        Self::new(Method::HEAD, path)
+    }
+
+    /// `GET` of a whole URL, for what is asked of the issuer.
+    #[must_use]
+    pub fn get_url(url: Url) -> Self {
+        Self::to(Method::GET, Target::Url(url))
+    }
+
+    fn to(method: Method, target: Target) -> Self {
+        let kept = usize::try_from(bounds::BODY).unwrap_or(usize::MAX);
+        Self { method, target, headers: Vec::new(), body: None, kept, cap: bounds::BODY }
+    }
+
+    /// Adds a header field. A `User-Agent` replaces zot-verify's own.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sends `body` with a `Content-Length`.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Reads an answer of at most `cap` bytes and keeps only its beginning; the digest is still that of the whole.
+    #[must_use]
+    pub fn streamed(mut self, cap: u64) -> Self {
+        self.kept = bounds::BLOB_KEPT;
+        self.cap = cap;
+        self
+    }
+}
