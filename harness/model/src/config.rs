@@ -111,9 +111,7 @@ impl ZotConfig {
             };
         }
         match at {
-            Value::Array(items) => {
-                Some(std::mem::replace(items.get_mut(last.parse::<usize>().ok()?)?, new))
-            }
+            Value::Array(items) => Some(std::mem::replace(items.get_mut(last.parse::<usize>().ok()?)?, new)),
             other => {
                 if !other.is_object() {
                     *other = Value::Object(Map::new());

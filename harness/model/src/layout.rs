@@ -75,15 +75,14 @@ impl Seed {
     pub fn files(&self) -> Vec<File> {
         let repository = &self.repository;
         let file = |path: String, bytes: Vec<u8>| File { path: format!("{repository}/{path}"), bytes };
-        let manifests: Vec<Value> = self
-            .tags
-            .iter()
-            .map(|(tag, content)| {
-                let mut descriptor = content.top().descriptor();
-                descriptor["annotations"] = json!({ "org.opencontainers.image.ref.name": tag });
-                descriptor
-            })
-            .collect();
+        let mut manifests: Vec<Value> = Vec::new();
+        for (tag, content) in &self.tags {
+            let mut top = content.top().descriptor();
+            top["annotations"] = json!({ "org.opencontainers.image.ref.name": tag });
+            manifests.push(top);
+            // zot answers 404 for an index's own manifests unless the layout names them too (observed on v2.1.20).
+            manifests.extend(content.manifests().into_iter().skip(1).map(Blob::descriptor));
+        }
         let index = json!({ "schemaVersion": 2, "mediaType": crate::image::INDEX, "manifests": manifests });
         let mut files = vec![
             file("oci-layout".into(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()),
