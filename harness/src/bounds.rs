@@ -23,6 +23,9 @@ pub const BLOB_KEPT: usize = 16 << 10;
 /// The largest layer that is read whole, in bytes; of a larger one only the header fields are compared.
 pub const LAYER_READ: u64 = 32 << 20;
 
+/// The largest layer that each persona reads whole, in bytes; it asks for a larger one with HEAD.
+pub const PERSONA_LAYER_READ: u64 = 1 << 20;
+
 /// How many bytes of a body stand in a report.
 pub const EXCERPT: usize = 1024;
 

@@ -103,3 +103,14 @@ impl Check {
         format!("{}/{}", self.id, part.name)
     }
 }
+
+/// Writes a [`Saboteur`]; a function could not borrow the statics that faults are.
+macro_rules! saboteur {
+    ($name:literal, given $given:expr, $faults:expr, $turns:expr, $blinds:expr $(,)?) => {
+        $crate::check::Saboteur { name: $name, given: $given, faults: $faults, turns: $turns, blinds: $blinds }
+    };
+    ($name:literal, $faults:expr, $turns:expr, $blinds:expr $(,)?) => {
+        $crate::check::Saboteur { name: $name, given: &[], faults: $faults, turns: $turns, blinds: $blinds }
+    };
+}
+pub(crate) use saboteur;

@@ -1,1 +1,17 @@
-//! zot-verify.
+//! zot-verify proves, with evidence, that a zot registry does what its owner believes it does.
+//!
+//! Data flows one way: settings, target, deployment, plan, runner, events, reporters. See `ARCHITECTURE.md`.
+
+pub mod bench;
+pub mod bounds;
+pub mod catalogue;
+pub mod check;
+pub mod checks;
+pub mod error;
+pub mod report;
+pub mod run;
+pub mod self_test;
+pub mod session;
+pub mod settings;
+pub mod target;
+pub mod wire;

@@ -1,2 +1,120 @@
-//! zot-verify.
-fn main() {}
+//! The command: settings, target, plan, run, report, exit code.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use zot_verify::error::Trouble;
+use zot_verify::report::{self, Brief, Json, Junit, Reporters, Text};
+use zot_verify::run::exit::Exit;
+use zot_verify::run::plan::Plan;
+use zot_verify::session::{self, Surroundings};
+use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs};
+use zot_verify::settings::{self, Settings};
+use zot_verify::target::reaper;
+use zot_verify::target::zot::Zot;
+use zot_verify::{catalogue, self_test};
+
+fn main() -> ExitCode {
+    let matches = Args::command().get_matches();
+    let args = match Args::from_arg_matches(&matches) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
+    if let Command::Reap { directory } = &args.command {
+        return reaper::main(directory);
+    }
+    zot_verify_fixtures::crypto::install();
+    match perform(&args.command, &matches) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(trouble) => {
+            let _ = anstream::stdout().flush();
+            eprintln!("zot-verify: {trouble}");
+            ExitCode::from(trouble.exit().code())
+        }
+    }
+}
+
+fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
+    let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+    match command {
+        Command::Local(args) => verify(&Settings::local(args, matches)?),
+        Command::Live(args) => verify(&Settings::live(args, matches)?),
+        Command::SelfTest(args) => self_test(args),
+        Command::List => told(report::describe::list(&mut anstream::stdout())),
+        Command::Explain { id } => told(report::describe::explain(&mut anstream::stdout(), catalogue::find(id)?)),
+        Command::Plan(plan) => {
+            let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+            let settings = match plan {
+                PlanCommand::Local(args) => Settings::local(args, matches)?,
+                PlanCommand::Live(args) => Settings::live(args, matches)?,
+            };
+            let plan = Plan::make(&settings.ids, &settings.skip, settings.target.kind(), &settings.intent)?;
+            told(report::describe::plan(&mut anstream::stdout(), &plan, &settings))
+        }
+        Command::Reap { .. } => Ok(Exit::Good),
+    }
+}
+
+fn verify(settings: &Settings) -> Result<Exit, Trouble> {
+    let around = surroundings()?;
+    let mut reporters = Reporters::default();
+    match settings.format {
+        Format::Text => reporters.add(Text::new(anstream::stdout())),
+        Format::Brief => reporters.add(Brief::new(anstream::stdout(), anstream::stderr())),
+        Format::Json => reporters.add(Json::new(anstream::stdout())),
+    }
+    if let Some(path) = &settings.json {
+        reporters.add(Json::new(create(path)?));
+    }
+    if let Some(path) = &settings.junit {
+        reporters.add(Junit::new(create(path)?));
+    }
+    runtime()?.block_on(session::verify(settings, &around, &mut reporters))
+}
+
+fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
+    let environment = std::env::var("ZOT_VERIFY_ZOT").ok();
+    let zot = Zot::choose(&args.zot, environment.as_deref(), std::env::var_os("PATH").as_deref())?;
+    runtime()?.block_on(self_test::run(zot, &args.only, &surroundings()?, &mut anstream::stdout()))
+}
+
+/// This program, a new run, and a redactor that knows every secret of the environment.
+fn surroundings() -> Result<Surroundings, Trouble> {
+    let program = std::env::current_exe()
+        .map_err(|error| Trouble::unknown("the program does not know its own path", error.to_string()))?;
+    let around = Surroundings::new(&program);
+    for secret in settings::secrets(|name| std::env::var(name).ok())? {
+        around.redactor.learn(&secret);
+    }
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ZOT_VERIFY_LOG").unwrap_or_default();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(around)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Trouble::unknown("no runtime could be started", error.to_string()))
+}
+
+fn create(path: &Path) -> Result<File, Trouble> {
+    File::create(path).map_err(|error| {
+        Trouble::usage(format!("{} could not be written", path.display()), error.to_string())
+            .cure("give a path in a directory that exists and may be written")
+    })
+}
+
+/// A closed pipe, as with `| head`, is the reader's choice and no trouble.
+fn told(written: std::io::Result<()>) -> Result<Exit, Trouble> {
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Trouble::unknown("the output could not be written", error.to_string()))
+        }
+        _ => Ok(Exit::Good),
+    }
+}

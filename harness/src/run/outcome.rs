@@ -69,6 +69,12 @@ impl Proof {
         self
     }
 
+    /// The same proof in other words.
+    #[must_use]
+    pub fn saying(self, said: impl Into<String>) -> Self {
+        Self { said: said.into(), ..self }
+    }
+
     /// What was seen, in words.
     #[must_use]
     pub fn said(&self) -> &str {
@@ -119,12 +125,7 @@ impl Breach {
     /// A breach that `exchange` shows.
     #[must_use]
     pub fn new(expected: impl Into<String>, observed: impl Into<String>, exchange: &Arc<Exchange>) -> Self {
-        Self {
-            expected: expected.into(),
-            observed: observed.into(),
-            hint: None,
-            exchange: Some(Arc::clone(exchange)),
-        }
+        Self { expected: expected.into(), observed: observed.into(), hint: None, exchange: Some(Arc::clone(exchange)) }
     }
 
     /// The same breach with its likely cause; `None` as cure says that no configuration helps.

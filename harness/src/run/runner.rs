@@ -28,7 +28,10 @@ pub enum End {
 /// Runs every part of the plan and hands each check, in the catalogue's order, to `judged` as soon as it and those
 /// before it are judged. Parts that only conclude come when the last asking part has ended.
 pub async fn run(
-    plan: &Plan, bench: &Bench, end: watch::Receiver<End>, mut judged: impl FnMut(&CheckOutcome),
+    plan: &Plan,
+    bench: &Bench,
+    end: watch::Receiver<End>,
+    mut judged: impl FnMut(&CheckOutcome),
 ) -> Vec<CheckOutcome> {
     let mut asking: FuturesOrdered<_> = plan.checks.iter().map(|check| ask(check, bench, end.clone())).collect();
     let mut outcomes: Vec<CheckOutcome> = Vec::with_capacity(plan.checks.len());

@@ -58,7 +58,11 @@ impl WireError {
 
     /// Trouble met after the status had arrived. A timeout is still no answer; anything else is a body cut short.
     pub(super) fn broken_off(
-        error: &reqwest::Error, request: &str, status: StatusCode, read: u64, redactor: &Redactor,
+        error: &reqwest::Error,
+        request: &str,
+        status: StatusCode,
+        read: u64,
+        redactor: &Redactor,
     ) -> Self {
         if error.is_timeout() {
             return Self::new(error, request, redactor);

@@ -9,6 +9,7 @@ pub mod redaction;
 mod request;
 mod trust;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -48,6 +49,7 @@ struct Shared {
     redactor: Redactor,
     run: HeaderValue,
     in_flight: Semaphore,
+    answered: AtomicUsize,
 }
 
 impl Wire {
@@ -56,7 +58,11 @@ impl Wire {
     /// # Errors
     /// What keeps an HTTP client from being made: a broken certificate store.
     pub fn new(
-        registry: Url, run: &str, redactor: Redactor, trust: &Trust, speaks_https: bool,
+        registry: Url,
+        run: &str,
+        redactor: Redactor,
+        trust: &Trust,
+        speaks_https: bool,
     ) -> Result<Self, WireError> {
         let builder = || {
             reqwest::Client::builder()
@@ -70,7 +76,10 @@ impl Wire {
         let client = client.map_err(|error| WireError::new(&error, "no HTTP client", &redactor))?;
         let run = HeaderValue::from_str(run).unwrap_or(HeaderValue::from_static("unnamed"));
         let in_flight = Semaphore::new(bounds::REQUESTS_IN_FLIGHT);
-        Ok(Self { shared: Arc::new(Shared { client, registry, redactor, run, in_flight }), transcript: Arc::default() })
+        Ok(Self {
+            shared: Arc::new(Shared { client, registry, redactor, run, in_flight, answered: AtomicUsize::new(0) }),
+            transcript: Arc::default(),
+        })
     }
 
     /// The same wire with an empty transcript.
@@ -91,6 +100,12 @@ impl Wire {
         &self.shared.redactor
     }
 
+    /// How many requests were answered on this wire and on all that share its connections.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.shared.answered.load(Ordering::Relaxed)
+    }
+
     /// Every exchange made on this wire, in the order in which they ended.
     #[must_use]
     pub fn transcript(&self) -> Vec<Arc<Exchange>> {
@@ -104,6 +119,7 @@ impl Wire {
     pub async fn send(&self, request: Request) -> Result<Arc<Exchange>, WireError> {
         let _permit = self.shared.in_flight.acquire().await;
         let exchange = Arc::new(self.shared.send(request).await?);
+        self.shared.answered.fetch_add(1, Ordering::Relaxed);
         self.shared.meet(&exchange);
         tracing::debug!(
             status = exchange.status(),
@@ -135,7 +151,11 @@ impl Shared {
         let mut hash = Sha256::new();
         let mut kept = BytesMut::new();
         let mut length = 0_u64;
-        while let Some(chunk) = response.chunk().await.map_err(|error| WireError::broken_off(&error, &line, status, length, &self.redactor))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| WireError::broken_off(&error, &line, status, length, &self.redactor))?
+        {
             length += chunk.len() as u64;
             if length > request.cap {
                 return Err(WireError::too_long(&line, status, request.cap, &self.redactor));

@@ -1,0 +1,33 @@
+//! All checks, joined. Lists, explanations, plans and the self-test are made from this table.
+
+use crate::check::{Check, Saboteur};
+use crate::checks::{login, metrics, personas, pull, push, version};
+use crate::error::Trouble;
+use crate::settings::nearest;
+
+/// Every check, in the order of reports. What only concludes comes last.
+pub const CHECKS: &[&Check] =
+    &[&pull::CHECK, &personas::CHECK, &push::CHECK, &login::CHECK, &metrics::CHECK, &version::CHECK];
+
+/// The check of this id.
+///
+/// # Errors
+/// Usage trouble with the nearest id.
+pub fn find(id: &str) -> Result<&'static Check, Trouble> {
+    CHECKS.iter().copied().find(|check| check.id == id).ok_or_else(|| unknown(id))
+}
+
+/// That `id` is no check.
+#[must_use]
+pub fn unknown(id: &str) -> Trouble {
+    let known: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+    Trouble::usage(format!("`{id}` matches no check"), nearest(id, &known)).cure("`zot-verify list` shows every id")
+}
+
+/// Every saboteur, in the order of its checks.
+pub fn saboteurs() -> impl Iterator<Item = &'static Saboteur> {
+    CHECKS.iter().flat_map(|check| check.saboteurs)
+}
+
+#[cfg(test)]
+mod tests;

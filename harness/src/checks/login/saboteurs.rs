@@ -1,0 +1,108 @@
+//! What `login.redirect` must notice.
+
+use zot_verify_fixtures::fault::Fault;
+use zot_verify_fixtures::issuer::Mode;
+use zot_verify_fixtures::proxy::{Rule, Then, When};
+
+use crate::check::{Saboteur, saboteur};
+use crate::run::outcome::Verdict::{Error, Fail};
+
+const LOGIN: When = When::path("/zot/auth/login");
+
+static PAGE: Rule = Rule {
+    when: LOGIN,
+    then: Then::Answer { status: 200, headers: &[("content-type", "text/html")], body: "<title>Log in</title>" },
+};
+static NO_LOGIN: Rule = Rule { when: LOGIN, then: Then::Answer { status: 404, headers: &[], body: "" } };
+static LOOK_ALIKE: Rule = Rule {
+    when: LOGIN,
+    then: Then::Replace { header: "location", from: "/application/o/authorize/", to: "/application/o/authorise/" },
+};
+static OTHER_SCHEME: Rule =
+    Rule { when: LOGIN, then: Then::Replace { header: "location", from: "http://127.0.0.1", to: "http://localhost" } };
+static OTHER_CLIENT: Rule =
+    Rule { when: LOGIN, then: Then::Replace { header: "location", from: "client_id=zot", to: "client_id=harbor" } };
+static IMPLICIT: Rule = Rule {
+    when: LOGIN,
+    then: Then::Replace { header: "location", from: "response_type=code", to: "response_type=token" },
+};
+static NO_PROFILE: Rule = Rule { when: LOGIN, then: Then::Replace { header: "location", from: "+profile", to: "" } };
+static CONSTANT_STATE: Rule = Rule { when: LOGIN, then: Then::Frozen };
+static SHORT_STATE: Rule =
+    Rule { when: LOGIN, then: Then::Replace { header: "location", from: "&state=", to: "&state=short&was=" } };
+static INNER_NAME: Rule = Rule {
+    when: LOGIN,
+    then: Then::Replace {
+        header: "location",
+        from: "redirect_uri=http%3A%2F%2F127.0.0.1",
+        to: "redirect_uri=http%3A%2F%2Finner",
+    },
+};
+
+const OTHER_EXTERNAL_URL: &str = r#"{"http":{"externalUrl":"https://registry.example.test"}}"#;
+
+const AFTER_REDIRECT: &[&str] = &[
+    "login.redirect/endpoint",
+    "login.redirect/client",
+    "login.redirect/scope",
+    "login.redirect/state",
+    "login.redirect/redirect-uri",
+    "login.redirect/issuer-accepts",
+];
+
+pub(super) const ALL: &[Saboteur] = &[
+    saboteur!("login-is-a-page", &[Fault::Proxy(&PAGE)], &[("login.redirect/redirect", Fail)], AFTER_REDIRECT),
+    saboteur!("login-gone", &[Fault::Proxy(&NO_LOGIN)], &[("login.redirect/redirect", Fail)], AFTER_REDIRECT),
+    saboteur!(
+        "login-at-a-look-alike-endpoint",
+        &[Fault::Proxy(&LOOK_ALIKE)],
+        &[("login.redirect/endpoint", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[],
+    ),
+    saboteur!("login-at-another-host", &[Fault::Proxy(&OTHER_SCHEME)], &[("login.redirect/endpoint", Fail)], &[]),
+    saboteur!(
+        "login-for-another-client",
+        &[Fault::Proxy(&OTHER_CLIENT)],
+        &[("login.redirect/client", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[],
+    ),
+    saboteur!(
+        "login-for-a-token",
+        &[Fault::Proxy(&IMPLICIT)],
+        &[("login.redirect/client", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[],
+    ),
+    saboteur!("login-without-profile", &[Fault::Proxy(&NO_PROFILE)], &[("login.redirect/scope", Fail)], &[]),
+    saboteur!("login-with-constant-state", &[Fault::Proxy(&CONSTANT_STATE)], &[("login.redirect/state", Fail)], &[],),
+    saboteur!("login-with-short-state", &[Fault::Proxy(&SHORT_STATE)], &[("login.redirect/state", Fail)], &[]),
+    saboteur!(
+        "login-back-to-the-inner-name",
+        &[Fault::Proxy(&INNER_NAME)],
+        &[("login.redirect/redirect-uri", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[],
+    ),
+    saboteur!(
+        "login-back-to-another-registry",
+        &[Fault::Config(OTHER_EXTERNAL_URL)],
+        &[("login.redirect/redirect-uri", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[],
+    ),
+    saboteur!(
+        "issuer-does-not-know-the-client",
+        &[Fault::Issuer(Mode::RefusesClient)],
+        &[("login.redirect/issuer-accepts", Fail)],
+        &[],
+    ),
+    saboteur!(
+        "issuer-broken",
+        &[Fault::Issuer(Mode::AuthorizeBroken)],
+        &[("login.redirect/issuer-accepts", Error)],
+        &[],
+    ),
+    saboteur!(
+        "issuer-without-discovery",
+        &[Fault::Issuer(Mode::DiscoveryGone { after: 1 })],
+        &[("login.redirect/endpoint", Error)],
+        &[],
+    ),
+];

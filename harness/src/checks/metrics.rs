@@ -1,0 +1,209 @@
+//! `metrics.anonymous`: the scraper, which has no credentials, gets the metrics that the dashboard queries.
+
+mod saboteurs;
+
+use std::sync::Arc;
+
+use super::exposition::{self, Exposition, Kind};
+use super::{expect, version};
+use crate::bench::Bench;
+use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::wire::{Exchange, Request, WireError};
+
+/// What the check declares.
+pub const CHECK: Check = Check {
+    id: "metrics.anonymous",
+    title: "metrics are readable without credentials, valid, alive and complete",
+    requirement: "The scraper has no credentials, and nothing alerts when it is refused (the owner's checklist, \
+                  \"Metrics endpoint accessible without auth\"). zot v2.1.18 changed who may read.",
+    parts: &[
+        Part {
+            name: "access",
+            claim: "anybody can read the metrics",
+            asks: &["GET /v2/", "GET /*"],
+            level: Level::Requirement,
+            effect: Effect::Reads,
+            probe: Probe::Asks(|bench| Box::pin(access(bench))),
+        },
+        Part {
+            name: "exposition",
+            claim: "they are a valid Prometheus text exposition, and not empty",
+            asks: &["GET /v2/", "GET /*"],
+            level: Level::Requirement,
+            effect: Effect::Reads,
+            probe: Probe::Asks(|bench| Box::pin(valid(bench))),
+        },
+        Part {
+            name: "families",
+            claim: "the families of the intent are there, with the type and the labels that the dashboard queries",
+            asks: &["GET /v2/", "GET /*"],
+            level: Level::Requirement,
+            effect: Effect::Reads,
+            probe: Probe::Asks(|bench| Box::pin(families(bench))),
+        },
+        Part {
+            name: "alive",
+            claim: "a request makes the request counter rise",
+            asks: &["GET /v2/", "GET /*"],
+            level: Level::Requirement,
+            effect: Effect::Reads,
+            probe: Probe::Asks(|bench| Box::pin(alive(bench))),
+        },
+        Part {
+            name: "no-secrets",
+            claim: "nothing in them looks like a key, a password or a token",
+            asks: &["GET /v2/", "GET /*"],
+            level: Level::Requirement,
+            effect: Effect::Reads,
+            probe: Probe::Asks(|bench| Box::pin(no_secrets(bench))),
+        },
+    ],
+    saboteurs: saboteurs::ALL,
+};
+
+/// The counter that every request raises.
+const REQUESTS: &str = "zot_http_requests_total";
+
+/// Type and labels of families that dashboards query (observed on zot v2.1.20).
+const KNOWN: &[(&str, Kind, &[&str])] = &[
+    (REQUESTS, Kind::Counter, &["method", "code"]),
+    ("zot_http_method_latency_seconds", Kind::Histogram, &["method"]),
+    ("zot_repo_storage_bytes", Kind::Gauge, &["repo"]),
+];
+
+/// A scrape after a request that zot counts: some families exist only then.
+async fn scrape(bench: &Bench) -> Result<Arc<Exchange>, WireError> {
+    bench.wire.send(Request::get("/v2/")).await?;
+    bench.wire.send(Request::get(bench.deployment.metrics_path.clone())).await
+}
+
+async fn access(bench: Bench) -> Judged {
+    let path = &bench.deployment.metrics_path;
+    let expected = format!("GET {path} answers 200 without credentials");
+    let exchange = match scrape(&bench).await {
+        Ok(exchange) => exchange,
+        // An endpoint that cannot be reached is what this claim is about.
+        Err(error) => {
+            let breach = Breach { expected, observed: error.to_string(), hint: None, exchange: None };
+            return Err(breach.into());
+        }
+    };
+    if exchange.status() != 200 {
+        let breach = Breach::new(expected, expect::observed(&exchange), &exchange);
+        let breach = match exchange.status() {
+            401 => version::METRICS_USERS.explains(breach),
+            404 => breach.because(
+                "no metrics are served at this path",
+                Some("set extensions.metrics.enable and extensions.metrics.prometheus.path in zot's configuration"),
+            ),
+            _ => breach,
+        };
+        return Err(breach.into());
+    }
+    Ok(Proof::of(format!("{} bytes", exchange.length()), &exchange))
+}
+
+/// The scrape that the other parts read, once for all of them.
+async fn shared(bench: &Bench) -> Result<Arc<Exchange>, Halt> {
+    let scraped = bench.setup.scrape.get_or_init(|| scrape(bench)).await.clone();
+    match scraped {
+        Ok(exchange) if exchange.status() == 200 => Ok(exchange),
+        Ok(exchange) => Err(Halt::Skip(format!("needs metrics that can be read: {}", expect::observed(&exchange)))),
+        Err(error) => Err(Halt::Skip(format!("needs metrics that can be read: {error}"))),
+    }
+}
+
+/// The shared scrape, parsed; for parts that do not judge its form.
+async fn parsed(bench: &Bench) -> Result<(Arc<Exchange>, Exposition), Halt> {
+    let exchange = shared(bench).await?;
+    let text = exchange.text().unwrap_or_default();
+    let metrics = exposition::parse(text).map_err(|_| Halt::Skip("needs metrics that can be parsed".into()))?;
+    if metrics.families.is_empty() {
+        return Err(Halt::Skip("needs metrics that are not empty".into()));
+    }
+    Ok((exchange, metrics))
+}
+
+async fn valid(bench: Bench) -> Judged {
+    let exchange = shared(&bench).await?;
+    let line = exchange.line(bench.wire.redactor());
+    let media_type = exchange.header("content-type").unwrap_or_default();
+    if !media_type.starts_with("text/plain") {
+        let expected = format!("{line} has Content-Type text/plain, as the Prometheus text format");
+        return Err(Breach::new(expected, format!("`{media_type}`"), &exchange).into());
+    }
+    let expected = format!("{line} answers the Prometheus text format");
+    let metrics = exposition::parse(exchange.text().unwrap_or("\u{fffd}")).map_err(|malformed| {
+        Breach::new(&*expected, format!("line {}: {}", malformed.line, malformed.why), &exchange)
+    })?;
+    if metrics.families.is_empty() {
+        return Err(Breach::new(expected, "no metrics at all", &exchange).into());
+    }
+    Ok(Proof::of(format!("{} families", metrics.families.len()), &exchange))
+}
+
+async fn families(bench: Bench) -> Judged {
+    let (exchange, metrics) = parsed(&bench).await?;
+    for name in &bench.intent.families {
+        let Some(family) = metrics.family(name).filter(|family| !family.samples.is_empty()) else {
+            let breach = Breach::new(format!("a family {name}"), "no such family", &exchange);
+            let written_later = name == "zot_repo_storage_bytes";
+            return Err(if written_later {
+                breach.because(
+                    "zot sets this family when something is written, deleted or collected, so it is missing between \
+                     a restart and the first of these",
+                    Some("push anything, or wait for gcInterval"),
+                )
+            } else {
+                breach
+            }
+            .into());
+        };
+        if let Some((_, kind, labels)) = KNOWN.iter().find(|(known, ..)| known == name) {
+            if family.kind != *kind {
+                let observed = format!("a {:?}", family.kind).to_lowercase();
+                let expected = format!("{name} is a {kind:?}").to_lowercase();
+                return Err(Breach::new(expected, observed, &exchange).into());
+            }
+            let has =
+                |label: &&&str| family.samples.iter().all(|sample| sample.labels.iter().any(|(n, _)| n == *label));
+            if let Some(missing) = labels.iter().find(|label| !has(label)) {
+                return Err(Breach::new(format!("{name} has a label `{missing}`"), "no such label", &exchange).into());
+            }
+        }
+    }
+    Ok(Proof::of(bench.intent.families.join(", "), &exchange))
+}
+
+async fn alive(bench: Bench) -> Judged {
+    let (first, metrics) = parsed(&bench).await?;
+    let before = metrics.sum(REQUESTS);
+    let second = scrape(&bench).await?;
+    expect::status(&second, 200, bench.wire.redactor())?;
+    let after = exposition::parse(second.text().unwrap_or_default()).ok().and_then(|metrics| metrics.sum(REQUESTS));
+    match (before, after) {
+        (Some(before), Some(after)) if after > before => {
+            Ok(Proof::of(format!("{REQUESTS} rose from {before} to {after}"), &second).and(&first))
+        }
+        (Some(before), after) => {
+            let after = after.map_or_else(|| "nothing".to_owned(), |after| after.to_string());
+            let expected = format!("{REQUESTS} rises with every request");
+            Err(Breach::new(expected, format!("{before}, then {after}"), &second).into())
+        }
+        (None, _) => Err(Halt::Skip(format!("needs the family {REQUESTS}"))),
+    }
+}
+
+async fn no_secrets(bench: Bench) -> Judged {
+    let exchange = shared(&bench).await?;
+    let text = exchange.text().unwrap_or_default();
+    let leak = text.lines().position(|line| bench.wire.redactor().redact(line) != line);
+    match leak {
+        None => Ok(Proof::of("nothing that would have to be redacted", &exchange)),
+        Some(index) => {
+            let observed = format!("line {} holds what looks like one", index + 1);
+            Err(Breach::new("no key, password or token in the metrics", observed, &exchange).into())
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The checks, one file a concern. [`crate::catalogue`] joins what they declare.
+
+pub mod expect;
+pub mod exposition;
+pub mod login;
+pub mod metrics;
+pub mod personas;
+pub mod pull;
+pub mod push;
+pub mod version;

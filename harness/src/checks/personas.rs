@@ -1,0 +1,147 @@
+//! `pull.personas`: the client programs that the owner uses can pull, each in the way in which it really asks.
+
+mod saboteurs;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::pull::{Descriptor, is_index, platform};
+use super::{expect, version};
+use crate::bench::Bench;
+use crate::bounds;
+use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::wire::persona::{self, Persona};
+use crate::wire::{Exchange, Request};
+
+/// A part that pulls as one persona.
+macro_rules! part {
+    ($persona:ident, $level:ident, $claim:literal) => {
+        Part {
+            name: persona::$persona.id,
+            claim: $claim,
+            asks: &[
+                "GET /v2/",
+                "HEAD /v2/*/manifests/*",
+                "GET /v2/*/manifests/*",
+                "GET /v2/*/blobs/*",
+                "HEAD /v2/*/blobs/*",
+            ],
+            level: Level::$level,
+            effect: Effect::Reads,
+            probe: Probe::Asks(|bench| Box::pin(pull_as(bench, &persona::$persona))),
+        }
+    };
+}
+
+/// What the check declares.
+pub const CHECK: Check = Check {
+    id: "pull.personas",
+    title: "the client programs that the owner uses can pull without credentials",
+    requirement: "zot since v2.1.16 answers /v2/ by User-Agent, so a pull that works by hand may fail on every node \
+                  (zot issues 3991 and 4173). The intent names the programs that must be able to.",
+    parts: &[
+        part!(CURL, Requirement, "a person or a script with curl"),
+        part!(CONTAINERD, Requirement, "containerd, as k3s embeds it"),
+        part!(SKOPEO, Requirement, "skopeo"),
+        part!(PODMAN, Requirement, "podman"),
+        part!(CRANE, Requirement, "crane"),
+        part!(BUILDKIT, Requirement, "BuildKit, and Dagger with it"),
+        part!(DOCKER, Hardening, "a Docker daemon asked by the docker command"),
+        part!(COMPOSE, Hardening, "a Docker daemon asked by docker-compose"),
+        part!(CRI_DOCKERD, Hardening, "a Docker daemon asked by cri-dockerd, as minikube with the Docker runtime does"),
+    ],
+    saboteurs: saboteurs::ALL,
+};
+
+async fn pull_as(bench: Bench, persona: &'static Persona) -> Judged {
+    let mut seen = None;
+    if persona.pings {
+        seen = Some(ping(&bench, persona).await?);
+    }
+    let challenged = seen.as_ref().is_some_and(|ping| ping.header("www-authenticate").is_some());
+    let image = bench.image()?;
+    let redactor = bench.wire.redactor();
+
+    let mut request = Request::get(image.manifest_path());
+    if persona.head_first {
+        let head = bench.wire.send(persona.tag(Request::head(image.manifest_path()), challenged)).await?;
+        expect::status(&head, 200, redactor)?;
+        let Some(digest) = head.header(expect::DIGEST_HEADER) else {
+            let expected = "HEAD of the tag names a digest, by which the program then asks";
+            return Err(Breach::new(expected, "no Docker-Content-Digest", &head).into());
+        };
+        request = Request::get(format!("/v2/{}/manifests/{digest}", image.repository));
+    }
+    let by_digest = if persona.head_first { media_type_of_head(&bench) } else { None };
+    let request = match by_digest {
+        Some(media_type) => persona.manifest(request, &media_type, challenged),
+        None => persona.tag(request, challenged),
+    };
+    let top = bench.wire.send(request).await?;
+    expect::status(&top, 200, redactor)?;
+    let body = expect::object(&top, redactor)?;
+    let mut proof = Proof::of("", &top);
+    if let Some(ping) = &seen {
+        proof = proof.and(ping);
+    }
+    if !persona.whole {
+        return Ok(proof.saying("/v2/ and the manifest of a tag"));
+    }
+    let manifest = match platform(&body).filter(|_| is_index(&top)) {
+        None => body,
+        Some(child) => {
+            let path = format!("/v2/{}/manifests/{}", image.repository, child.digest);
+            let exchange = bench.wire.send(persona.manifest(Request::get(path), &child.media_type, challenged)).await?;
+            expect::status(&exchange, 200, redactor)?;
+            expect::digest(&exchange, &child.digest, redactor)?;
+            proof = proof.and(&exchange);
+            expect::object(&exchange, redactor)?
+        }
+    };
+    let blobs = named_blobs(&manifest);
+    for blob in &blobs {
+        proof = proof.and(&fetch_blob(&bench, persona, &image.repository, blob, challenged).await?);
+    }
+    Ok(proof.saying(format!("the whole pull, {} blobs", blobs.len())))
+}
+
+async fn ping(bench: &Bench, persona: &Persona) -> Result<Arc<Exchange>, Halt> {
+    let exchange = bench.wire.send(persona.ping()).await?;
+    if exchange.status() == 200 {
+        return Ok(exchange);
+    }
+    let expected = format!("GET /v2/ answers 200 to {} without credentials", persona.id);
+    let breach = Breach::new(expected, expect::observed(&exchange), &exchange);
+    let trapped = persona.docker && exchange.status() == 401;
+    Err(if trapped { version::DOCKER_PING.explains(breach) } else { breach }.into())
+}
+
+/// The media type that the HEAD of the tag named, by which containerd chooses the `Accept` of its next request.
+fn media_type_of_head(bench: &Bench) -> Option<String> {
+    bench.wire.transcript().last()?.header("content-type").map(str::to_owned)
+}
+
+fn named_blobs(manifest: &Value) -> Vec<Descriptor> {
+    let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
+    manifest.get("config").into_iter().chain(layers).filter_map(Descriptor::read).collect()
+}
+
+async fn fetch_blob(
+    bench: &Bench,
+    persona: &Persona,
+    repository: &str,
+    blob: &Descriptor,
+    challenged: bool,
+) -> Result<Arc<Exchange>, Halt> {
+    let path = format!("/v2/{repository}/blobs/{}", blob.digest);
+    let whole = blob.size <= bounds::PERSONA_LAYER_READ;
+    let request = if whole { Request::get(path).streamed(blob.size) } else { Request::head(path) };
+    let exchange = bench.wire.send(persona.blob(request, &blob.media_type, challenged)).await?;
+    expect::status(&exchange, 200, bench.wire.redactor())?;
+    if whole {
+        expect::digest(&exchange, &blob.digest, bench.wire.redactor())?;
+    }
+    Ok(exchange)
+}

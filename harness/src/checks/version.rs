@@ -1,0 +1,170 @@
+//! `version.known-traps`: which zot this is, and which of the known traps are open.
+//!
+//! A trap is a change of behaviour between releases that broke somebody who changed nothing. Whether one is open is
+//! told from what other parts saw; the named release alone is no witness, since a build between two releases carries
+//! the older one's name.
+
+mod saboteurs;
+
+use super::expect;
+use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::run::outcome::{Breach, CheckOutcome, Halt, Judged, Proof, part_among};
+use crate::target::Deployment;
+
+/// What the check declares.
+pub const CHECK: Check = Check {
+    id: "version.known-traps",
+    title: "zot names its release, and behaves as that release is known to",
+    requirement: "Releases have silently broken parts of a hardened registry (zot pull requests 3868, 3992, 4131). \
+                  A release that is known tells which traps lie behind and which ahead.",
+    parts: &[
+        Part {
+            name: "named",
+            claim: "zot names its release and its commit",
+            asks: &[],
+            level: Level::Hardening,
+            effect: Effect::Reads,
+            probe: Probe::Concludes(named),
+        },
+        Part {
+            name: "explained",
+            claim: "the named release explains every known trap that other checks fell into",
+            asks: &[],
+            level: Level::Hardening,
+            effect: Effect::Reads,
+            probe: Probe::Concludes(explained),
+        },
+    ],
+    saboteurs: saboteurs::ALL,
+};
+
+/// A release of zot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release(pub u16, pub u16, pub u16);
+
+impl Release {
+    /// Reads `v2.1.20`, with or without what a build appends.
+    #[must_use]
+    pub fn parse(tag: &str) -> Option<Self> {
+        let mut numbers = tag.trim_start_matches('v').split(['.', '-']).map(str::parse);
+        match (numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) => Some(Self(major, minor, patch)),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "v{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// A change of behaviour that broke somebody who changed nothing.
+#[derive(Debug)]
+pub struct Trap {
+    /// A short name.
+    pub name: &'static str,
+    /// The parts that see it, each `(check, part)`.
+    pub seen_by: &'static [(&'static str, &'static str)],
+    /// The first release that has it.
+    pub since: Release,
+    /// What it is.
+    pub cause: &'static str,
+    /// What to change; `None` where no configuration helps.
+    pub cure: Option<&'static str>,
+}
+
+/// Docker user agents are challenged at `/v2/`.
+pub const DOCKER_PING: Trap = Trap {
+    name: "docker-ping",
+    seen_by: &[("pull.personas", "docker"), ("pull.personas", "compose"), ("pull.personas", "cri-dockerd")],
+    since: Release(2, 1, 16),
+    cause: "changed in zot v2.1.16: /v2/ answers 401 to Docker user agents where anonymous and other policies are \
+            mixed (v2.1.17 widened it to everything that begins with docker/); a daemon without stored credentials \
+            then gives up",
+    cure: None,
+};
+
+/// Anonymous scrapes need a policy of their own.
+pub const METRICS_USERS: Trap = Trap {
+    name: "metrics-users",
+    seen_by: &[("metrics.anonymous", "access")],
+    since: Release(2, 1, 18),
+    cause: "changed in zot v2.1.18: metrics.users [\"\"] no longer lets anybody read; metrics.anonymousPolicy does",
+    cure: Some(
+        "set http.accessControl.metrics.anonymousPolicy to [\"read\"], in the same change as the binary: since v2.1.18 \
+         it is needed, before that zot refuses to start with it",
+    ),
+};
+
+/// Every known trap.
+pub const TRAPS: &[&Trap] = &[&DOCKER_PING, &METRICS_USERS];
+
+impl Trap {
+    /// The breach with this trap as its likely cause.
+    #[must_use]
+    pub fn explains(&self, breach: Breach) -> Breach {
+        breach.because(self.cause, self.cure)
+    }
+
+    /// Whether a part of this run fell into it.
+    fn open(&self, outcomes: &[CheckOutcome]) -> bool {
+        self.seen_by
+            .iter()
+            .filter_map(|(check, part)| part_among(outcomes, check, part))
+            .any(|outcome| outcome.hint.as_ref().is_some_and(|hint| hint.cause == self.cause))
+    }
+}
+
+fn named(deployment: &Deployment, _: &[CheckOutcome]) -> Judged {
+    let answer = &deployment.mgmt;
+    let expected = "GET /v2/_zot/ext/mgmt names releaseTag and commit";
+    match (&deployment.zot_version, &deployment.zot_commit) {
+        (Some(version), Some(commit)) => Ok(Proof::of(format!("{version}, commit {commit}"), answer)),
+        _ if answer.status() != 200 => Err(Breach::new(expected, expect::observed(answer), answer)
+            .because("this zot has no mgmt extension, or something in front of it hides it", None)
+            .into()),
+        _ => Err(Breach::new(expected, "no release or no commit", answer)
+            .because("this zot was built without the release's names; traps are told from behaviour alone", None)
+            .into()),
+    }
+}
+
+fn explained(deployment: &Deployment, outcomes: &[CheckOutcome]) -> Judged {
+    let version = deployment.zot_version.as_deref().unwrap_or_default();
+    let Some(release) = Release::parse(version) else {
+        return Err(Halt::Skip("needs a release to compare with; zot names none".into()));
+    };
+    let judged = |(check, part): &(&str, &str)| part_among(outcomes, check, part).is_some();
+    if !TRAPS.iter().flat_map(|trap| trap.seen_by).any(judged) {
+        return Err(Halt::Skip("needs checks that see traps: pull.personas, metrics.anonymous".into()));
+    }
+    let open: Vec<&&Trap> = TRAPS.iter().filter(|trap| trap.open(outcomes)).collect();
+    if let Some(early) = open.iter().find(|trap| release < trap.since) {
+        let expected = format!("{release} does not have the trap {}, which came with {}", early.name, early.since);
+        let cause = "a build between two releases carries the older one's name; trust the commit and the behaviour";
+        return Err(Breach::new(expected, early.cause, &deployment.mgmt).because(cause, None).into());
+    }
+    let names: Vec<&str> = open.iter().map(|trap| trap.name).collect();
+    let said = if names.is_empty() {
+        format!("{release}, no known trap is open")
+    } else {
+        format!("{release}, open: {}", names.join(", "))
+    };
+    Ok(Proof::of(said, &deployment.mgmt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_read_and_ordered() {
+        assert_eq!(Release::parse("v2.1.9"), Some(Release(2, 1, 9)));
+        assert_eq!(Release::parse("v2.1.20-4-gabcdef"), Some(Release(2, 1, 20)));
+        assert!(Release::parse("v2.1.9") < Release::parse("v2.1.20"));
+        assert_eq!(Release::parse("main"), None);
+        assert_eq!(Release::parse(""), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! What the catalogue and a plan look like to people.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::plural;
+use crate::catalogue;
+use crate::check::{Check, Effect, Level, Part};
+use crate::run::plan::Plan;
+use crate::settings::Settings;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Every check, a line each.
+///
+/// # Errors
+/// What keeps `out` from being written.
+pub fn list(out: &mut dyn Write) -> io::Result<()> {
+    for check in catalogue::CHECKS {
+        let parts = plural(check.parts.len(), "part");
+        let live = if check.parts.iter().any(|part| part.effect != Effect::LabOnly) { "live" } else { "lab" };
+        writeln!(out, "{BOLD}{:<24}{BOLD:#} {live:<4} {parts:>8}  {}", check.id, check.title)?;
+    }
+    Ok(())
+}
+
+/// One check with all that belongs to it.
+///
+/// # Errors
+/// What keeps `out` from being written.
+pub fn explain(out: &mut dyn Write, check: &Check) -> io::Result<()> {
+    writeln!(out, "{BOLD}{}{BOLD:#}  {}\n", check.id, check.title)?;
+    writeln!(out, "{}\n", check.requirement)?;
+    for part in check.parts {
+        writeln!(out, "{BOLD}{}{BOLD:#}  {}", check.part_id(part), part.claim)?;
+        writeln!(out, "  {}, {}{}", level(part.level), part.effect.word(), asks(part))?;
+        let id = check.part_id(part);
+        for saboteur in catalogue::saboteurs() {
+            if let Some((_, verdict)) = saboteur.turns.iter().find(|(turned, _)| *turned == id) {
+                writeln!(out, "  {DIM}{:<36} -> {}{DIM:#}", saboteur.name, verdict.word())?;
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// What a run would do.
+///
+/// # Errors
+/// What keeps `out` from being written.
+pub fn plan(out: &mut dyn Write, plan: &Plan, settings: &Settings) -> io::Result<()> {
+    for origin in &settings.origins {
+        let name = if origin.name == "words" { "url" } else { origin.name };
+        writeln!(out, "{name:<12} {:<44} {DIM}{}{DIM:#}", origin.value, origin.from)?;
+    }
+    writeln!(out)?;
+    for planned in &plan.checks {
+        writeln!(out, "{BOLD}{}{BOLD:#}  {}", planned.check.id, planned.check.title)?;
+        for part in &planned.parts {
+            let (name, does) =
+                (part.part.name, part.skip.map_or_else(|| doing(part.part), |skip| format!("skipped: {skip}")));
+            writeln!(out, "  {name:<20} {:<11} {does}", level(part.level))?;
+        }
+    }
+    let run = plan.checks.iter().flat_map(|check| &check.parts).filter(|part| part.skip.is_none()).count();
+    let skipped = plan.checks.iter().map(|check| check.parts.len()).sum::<usize>() - run;
+    writeln!(
+        out,
+        "\n{}, {}, {skipped} skipped; nothing was sent",
+        plural(plan.checks.len(), "check"),
+        plural(run, "part")
+    )
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Requirement => "requirement",
+        Level::Hardening => "hardening",
+    }
+}
+
+fn doing(part: &Part) -> String {
+    if part.asks.is_empty() { "sends nothing".into() } else { part.asks.join(", ") }
+}
+
+fn asks(part: &Part) -> String {
+    if part.asks.is_empty() { ", sends nothing".into() } else { format!(", sends {}", part.asks.join(", ")) }
+}

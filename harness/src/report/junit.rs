@@ -1,0 +1,93 @@
+//! JUnit XML: a suite for every check, a case for every part. A warning is a pass with its reason as output.
+
+use std::io::{self, Write};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
+
+use super::Reporter;
+use crate::run::event::{Event, Header};
+use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
+
+/// Collects a run and writes it when it has ended.
+#[derive(Debug)]
+pub struct Junit<W> {
+    out: W,
+    report: Report,
+    header: Option<Header>,
+}
+
+impl<W: Write> Junit<W> {
+    /// A reporter that writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, report: Report::new("zot-verify"), header: None }
+    }
+
+    fn suite(&self, outcome: &CheckOutcome) -> TestSuite {
+        let mut suite = TestSuite::new(outcome.check.id);
+        if let Some(header) = &self.header {
+            let words = [
+                ("target", header.url.clone()),
+                ("zot_version", header.zot_version.clone().unwrap_or_default()),
+                ("zot_commit", header.zot_commit.clone().unwrap_or_default()),
+                ("stand_in", header.stand_in.to_string()),
+            ];
+            for (name, value) in words {
+                suite.add_property((name, value.as_str()));
+            }
+        }
+        suite.set_time(outcome.duration());
+        for part in &outcome.parts {
+            suite.add_test_case(case(outcome, part));
+        }
+        suite
+    }
+}
+
+impl<W: Write> Reporter for Junit<W> {
+    fn tell(&mut self, event: &Event<'_>) -> io::Result<()> {
+        match event {
+            Event::Started(header) => self.header = Some((*header).clone()),
+            Event::Judged(outcome) => {
+                let suite = self.suite(outcome);
+                self.report.add_test_suite(suite);
+            }
+            Event::Ended(summary) => {
+                self.report.set_time(summary.duration);
+                self.report.serialize(&mut self.out).map_err(io::Error::other)?;
+                self.out.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn case(outcome: &CheckOutcome, part: &PartOutcome) -> TestCase {
+    let status = match part.verdict {
+        Verdict::Pass | Verdict::Warn => TestCaseStatus::success(),
+        Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Error | Verdict::NotRun => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Verdict::Skipped => TestCaseStatus::skipped(),
+    };
+    let mut case = TestCase::new(part.part.name, status);
+    case.set_classname(outcome.check.id);
+    case.set_time(part.duration);
+    match part.verdict {
+        Verdict::Pass => {}
+        Verdict::Warn => {
+            case.set_system_out(format!("warning: {}", part.reason));
+        }
+        _ => {
+            case.status.set_message(XmlString::new(&part.reason));
+            let details = [
+                part.expected.as_ref().map(|expected| format!("expected: {expected}")),
+                part.hint.as_ref().map(|hint| format!("cause: {}", hint.cause)),
+                part.curl.as_ref().map(|curl| format!("repeat: {curl}")),
+            ];
+            let details: Vec<String> = details.into_iter().flatten().collect();
+            if !details.is_empty() {
+                case.status.set_description(details.join("\n"));
+            }
+        }
+    }
+    case
+}

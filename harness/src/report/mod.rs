@@ -1,0 +1,55 @@
+//! Tells a run, one file a format. Reporters get redacted outcomes and nothing else.
+
+mod brief;
+pub mod describe;
+mod json;
+mod junit;
+mod text;
+
+use std::io::{self, Write};
+
+pub use self::brief::Brief;
+pub use self::json::Json;
+pub use self::junit::Junit;
+pub use self::text::Text;
+use crate::run::event::Event;
+
+/// Something that tells a run.
+pub trait Reporter {
+    /// Tells one event.
+    ///
+    /// # Errors
+    /// What keeps it from being written.
+    fn tell(&mut self, event: &Event<'_>) -> io::Result<()>;
+}
+
+/// Tells every event to each of several reporters.
+#[derive(Default)]
+pub struct Reporters(Vec<Box<dyn Reporter>>);
+
+impl Reporters {
+    /// Adds one.
+    pub fn add(&mut self, reporter: impl Reporter + 'static) {
+        self.0.push(Box::new(reporter));
+    }
+}
+
+impl Reporter for Reporters {
+    fn tell(&mut self, event: &Event<'_>) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|reporter| reporter.tell(event))
+    }
+}
+
+/// `1 check`, `2 checks`.
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+/// Writes `text` below a label: the first line beside it, the others under its first.
+fn labelled(out: &mut dyn Write, indent: usize, label: &str, text: &str) -> io::Result<()> {
+    for (index, line) in text.lines().enumerate() {
+        let label = if index == 0 { label } else { "" };
+        writeln!(out, "{:indent$}{label:<9} {line}", "")?;
+    }
+    Ok(())
+}

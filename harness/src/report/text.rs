@@ -1,0 +1,178 @@
+//! For people: one line a check, and under a line that is not good everything that is needed to understand it.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Reporter, labelled, plural};
+use crate::run::event::{Event, Header, Summary};
+use crate::run::exit::Exit;
+use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
+use crate::settings::IntentSource;
+
+/// Column at which what belongs to a check begins.
+const INDENT: usize = 8;
+
+/// Writes a run as text with colours; where the output takes none, the writer strips them.
+#[derive(Debug)]
+pub struct Text<W> {
+    out: W,
+    header: Option<Header>,
+    parts: usize,
+}
+
+impl<W: Write> Text<W> {
+    /// A reporter that writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, header: None, parts: 0 }
+    }
+
+    fn started(&mut self, header: &Header) -> io::Result<()> {
+        let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
+        let what = if header.stand_in {
+            "the embedded stand-in, not zot".to_owned()
+        } else {
+            let version = header.zot_version.as_deref().unwrap_or("a zot that names no release");
+            let version = if header.zot_version.is_some() { format!("zot {version}") } else { version.to_owned() };
+            let from = header.made_of.as_deref().map_or_else(String::new, |from| format!(" from {from}"));
+            format!("{version}{from}")
+        };
+        writeln!(self.out, "{bold}{} {}{bold:#}  {what}", header.kind, header.url)?;
+        let intent = match &header.intent {
+            IntentSource::BuiltIn => "built-in intent".to_owned(),
+            IntentSource::File { path, .. } => format!("intent {}", path.display()),
+        };
+        writeln!(self.out, "{dim}{intent}{dim:#}")?;
+        for change in &header.changes {
+            writeln!(self.out, "{dim}lab sets {change}{dim:#}")?;
+        }
+        writeln!(self.out)
+    }
+
+    fn judged(&mut self, outcome: &CheckOutcome) -> io::Result<()> {
+        self.parts += outcome.parts.len();
+        let style = colour(outcome.verdict);
+        let word = outcome.verdict.word();
+        let good = outcome.parts_that(Verdict::Pass).count();
+        let count = format!("{good}/{}", outcome.parts.len());
+        writeln!(self.out, "{style}{word:>7}{style:#} {:<24} {count:>5}  {}", outcome.check.id, outcome.check.title)?;
+        for group in groups(outcome, &[Verdict::Fail, Verdict::Error, Verdict::Warn, Verdict::NotRun]) {
+            self.trouble(&group)?;
+        }
+        for group in groups(outcome, &[Verdict::Skipped]) {
+            let dim = Style::new().dimmed();
+            writeln!(self.out, "{:INDENT$}{dim}skipped {}: {}{dim:#}", "", names(&group), group[0].reason)?;
+        }
+        Ok(())
+    }
+
+    fn trouble(&mut self, group: &[&PartOutcome]) -> io::Result<()> {
+        let first = group[0];
+        let style = colour(first.verdict);
+        writeln!(self.out, "{:INDENT$}{style}{}{style:#}", "", names(group))?;
+        let indent = INDENT + 2;
+        match (&first.expected, &first.observed) {
+            (Some(expected), Some(observed)) => {
+                labelled(&mut self.out, indent, "expected", expected)?;
+                labelled(&mut self.out, indent, "observed", observed)?;
+            }
+            _ => labelled(&mut self.out, indent, "because", &first.reason)?,
+        }
+        if let Some(hint) = &first.hint {
+            labelled(&mut self.out, indent, "cause", &hint.cause)?;
+            labelled(&mut self.out, indent, "cure", &cure(hint.cure.as_deref(), self.header.as_ref()))?;
+        }
+        if let Some(curl) = &first.curl {
+            labelled(&mut self.out, indent, "repeat", curl)?;
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, summary: &Summary) -> io::Result<()> {
+        let counts = &summary.counts;
+        let told = [
+            (counts.fail, Verdict::Fail),
+            (counts.error, Verdict::Error),
+            (counts.not_run, Verdict::NotRun),
+            (counts.warn, Verdict::Warn),
+            (counts.skipped, Verdict::Skipped),
+            (counts.pass, Verdict::Pass),
+        ];
+        writeln!(self.out)?;
+        for (count, verdict) in told.into_iter().filter(|(count, _)| *count > 0) {
+            let style = colour(verdict);
+            write!(self.out, "{style}{count} {}{style:#}  ", verdict.word())?;
+        }
+        let parts = plural(self.parts, "part");
+        let requests = plural(summary.requests, "request");
+        writeln!(self.out, "{parts}, {requests}, {:.2} s", summary.duration.as_secs_f64())?;
+        if self.header.as_ref().is_some_and(|header| header.stand_in) {
+            writeln!(self.out, "the stand-in was checked; this says nothing about zot")?;
+        }
+        let style = if summary.exit == Exit::Good { colour(Verdict::Pass) } else { colour(Verdict::Fail) };
+        writeln!(self.out, "{style}{}{style:#} (exit code {})", sentence(summary.exit), summary.exit.code())?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Reporter for Text<W> {
+    fn tell(&mut self, event: &Event<'_>) -> io::Result<()> {
+        match event {
+            Event::Started(header) => {
+                self.header = Some((*header).clone());
+                self.started(header)
+            }
+            Event::Judged(outcome) => self.judged(outcome),
+            Event::Ended(summary) => self.ended(summary),
+        }
+    }
+}
+
+/// What to change, or that nothing helps.
+pub(super) fn cure(cure: Option<&str>, header: Option<&Header>) -> String {
+    cure.map_or_else(
+        || {
+            let version = header.and_then(|header| header.zot_version.as_deref()).unwrap_or("this release");
+            format!("none: no configuration of zot {version} changes it")
+        },
+        str::to_owned,
+    )
+}
+
+/// Parts with one of these verdicts; those that say the same stand together.
+fn groups<'a>(outcome: &'a CheckOutcome, verdicts: &[Verdict]) -> Vec<Vec<&'a PartOutcome>> {
+    let mut groups: Vec<Vec<&PartOutcome>> = Vec::new();
+    for part in outcome.parts.iter().filter(|part| verdicts.contains(&part.verdict)) {
+        let says = |part: &PartOutcome| (part.verdict, part.expected.clone(), part.reason.clone(), part.hint.clone());
+        match groups.iter_mut().find(|group| says(group[0]) == says(part)) {
+            Some(group) => group.push(part),
+            None => groups.push(vec![part]),
+        }
+    }
+    groups
+}
+
+fn names(group: &[&PartOutcome]) -> String {
+    group.iter().map(|part| part.part.name).collect::<Vec<_>>().join(", ")
+}
+
+fn colour(verdict: Verdict) -> Style {
+    let colour = match verdict {
+        Verdict::Pass => AnsiColor::Green,
+        Verdict::Warn => AnsiColor::Yellow,
+        Verdict::Fail | Verdict::Error | Verdict::NotRun => AnsiColor::Red,
+        Verdict::Skipped => AnsiColor::Cyan,
+    };
+    Style::new().bold().fg_color(Some(colour.into()))
+}
+
+fn sentence(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Good => "every claim that was looked at holds",
+        Exit::Failed => "the registry breaks what its owner requires",
+        Exit::Usage => "usage or configuration",
+        Exit::Unknown => "could not tell",
+        Exit::NothingRan => "nothing ran, so nothing is proven",
+        Exit::Interrupted => "interrupted",
+    }
+}

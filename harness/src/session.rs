@@ -1,0 +1,232 @@
+//! One run from a validated setting to an exit code; the command and `cargo test` both come through here.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::bench::{Bench, Setup};
+use crate::error::Trouble;
+use crate::report::Reporter;
+use crate::run::event::{Counts, Event, Header, Summary};
+use crate::run::exit::Exit;
+use crate::run::outcome::CheckOutcome;
+use crate::run::plan::Plan;
+use crate::run::runner::{self, End};
+use crate::settings::{Intent, Settings, Target};
+use crate::target::lab::{Lab, LabSpec};
+use crate::target::zot::Zot;
+use crate::target::{builtin, live};
+use crate::wire::{Redactor, Wire};
+
+/// A target that answers, with everything that probes need.
+#[derive(Debug)]
+pub struct Session {
+    bench: Bench,
+    lab: Option<Lab>,
+}
+
+/// What a session is opened with, besides settings.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// zot-verify itself, which becomes the reaper of a zot process.
+    pub program: PathBuf,
+    /// The name of this run.
+    pub run: String,
+    /// What keeps secrets from being shown.
+    pub redactor: Redactor,
+}
+
+impl Surroundings {
+    /// Surroundings for a program that can become a reaper, with a new run.
+    #[must_use]
+    pub fn new(program: &Path) -> Self {
+        let run = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
+        Self { program: program.to_owned(), run, redactor: Redactor::new() }
+    }
+}
+
+impl Session {
+    /// Starts the lab, or recognises the live registry.
+    ///
+    /// # Errors
+    /// Trouble with exit code 3 where nothing answers as a registry.
+    pub async fn open(settings: &Settings, around: &Surroundings) -> Result<Self, Trouble> {
+        let intent = Arc::new(settings.intent.clone());
+        match &settings.target {
+            Target::Local { zot } => {
+                let config = match &settings.config {
+                    Some(config) => config.clone(),
+                    None => builtin::config(zot.metrics_key().await?),
+                };
+                let spec = lab_spec(zot.clone(), config, &intent, around)?;
+                Self::lab(&spec, intent, around).await
+            }
+            Target::Live { url, wait, trust } => {
+                let https =
+                    [Some(url), intent.issuer.as_ref()].into_iter().flatten().any(|url| url.scheme() == "https");
+                let wire = Wire::new(url.clone(), &around.run, around.redactor.clone(), trust, https)
+                    .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
+                let deployment = live::open(&wire, &intent, settings.config.as_ref(), *wait).await?;
+                Ok(Self { bench: bench(deployment, intent, wire), lab: None })
+            }
+        }
+    }
+
+    /// Starts the lab that is described.
+    ///
+    /// # Errors
+    /// As [`LabSpec::start`].
+    pub async fn lab(spec: &LabSpec, intent: Arc<Intent>, around: &Surroundings) -> Result<Self, Trouble> {
+        let (lab, wire, deployment) = spec.start(&around.redactor).await?;
+        Ok(Self { bench: bench(deployment, intent, wire), lab: Some(lab) })
+    }
+
+    /// Runs a plan and hands on every judged check.
+    pub async fn run(
+        &self,
+        plan: &Plan,
+        end: watch::Receiver<End>,
+        judged: impl FnMut(&CheckOutcome),
+    ) -> Vec<CheckOutcome> {
+        runner::run(plan, &self.bench, end, judged).await
+    }
+
+    /// Runs one check, as `cargo test` does. What checks share is shared between calls too.
+    ///
+    /// # Errors
+    /// Usage trouble for an unknown id.
+    pub async fn run_one(&self, id: &str) -> Result<CheckOutcome, Trouble> {
+        let plan = Plan::make(&[id.to_owned()], &[], self.bench.deployment.kind, &self.bench.intent)?;
+        let (end, listen) = watch::channel(End::Open);
+        let timer = out_of_time(end, crate::bounds::RUN);
+        let outcomes = tokio::select! {
+            outcomes = self.run(&plan, listen, |_| ()) => outcomes,
+            () = timer => Vec::new(),
+        };
+        outcomes.into_iter().next().ok_or_else(|| Trouble::nothing_ran(format!("{id} did not run")))
+    }
+
+    /// What reports say before the first check.
+    #[must_use]
+    pub fn header(&self) -> Header {
+        let deployment = &self.bench.deployment;
+        Header {
+            kind: deployment.kind.word(),
+            url: deployment.registry.to_string(),
+            zot_version: deployment.zot_version.clone(),
+            zot_commit: deployment.zot_commit.clone(),
+            stand_in: deployment.stand_in,
+            made_of: deployment.made_of.clone(),
+            changes: self.lab.as_ref().map(|lab| lab.changes().to_vec()).unwrap_or_default(),
+            intent: self.bench.intent.source.clone(),
+        }
+    }
+
+    /// Takes a lab away and waits until nothing of it is left.
+    ///
+    /// # Errors
+    /// As [`Lab::stop`].
+    pub async fn close(self) -> Result<(), Trouble> {
+        match self.lab {
+            Some(lab) => lab.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A lab of this zot under this configuration, without faults.
+///
+/// # Errors
+/// As [`LabSpec::new`].
+pub fn lab_spec(
+    zot: Zot,
+    config: zot_verify_model::ZotConfig,
+    intent: &Intent,
+    around: &Surroundings,
+) -> Result<LabSpec, Trouble> {
+    LabSpec::new(zot, config, &intent.client_id, around.program.clone(), &around.run)
+}
+
+fn bench(deployment: crate::target::Deployment, intent: Arc<Intent>, wire: Wire) -> Bench {
+    Bench { deployment: Arc::new(deployment), intent, wire, setup: Arc::new(Setup::default()) }
+}
+
+/// A whole run: plan, open, run, report, close.
+///
+/// # Errors
+/// Trouble that leaves no report, with the exit code that belongs to it.
+pub async fn verify(settings: &Settings, around: &Surroundings, reporter: &mut dyn Reporter) -> Result<Exit, Trouble> {
+    let plan = Plan::make(&settings.ids, &settings.skip, settings.target.kind(), &settings.intent)?;
+    if plan.checks.is_empty() {
+        return Err(Trouble::nothing_ran("nothing is selected, so nothing would be proven")
+            .cure("leave out --skip, or name checks; `zot-verify list` shows them"));
+    }
+    let (end, listen) = watch::channel(End::Open);
+    let watcher = tokio::spawn(end_of_run(end, settings.timeout)?);
+    let result = watched(settings, around, reporter, &plan, listen).await;
+    watcher.abort();
+    result
+}
+
+async fn watched(
+    settings: &Settings,
+    around: &Surroundings,
+    reporter: &mut dyn Reporter,
+    plan: &Plan,
+    listen: watch::Receiver<End>,
+) -> Result<Exit, Trouble> {
+    let mut interrupted = listen.clone();
+    let session = tokio::select! {
+        session = Session::open(settings, around) => session?,
+        _ = interrupted.wait_for(|end| *end == End::Interrupted) => return Err(Trouble::interrupted()),
+    };
+    let mut told = reporter.tell(&Event::Started(&session.header()));
+    let start = Instant::now();
+    let outcomes = session
+        .run(plan, listen.clone(), |outcome| {
+            if told.is_ok() {
+                told = reporter.tell(&Event::Judged(outcome));
+            }
+        })
+        .await;
+    let summary = Summary {
+        counts: Counts::of(&outcomes),
+        exit: Exit::of(&outcomes, *listen.borrow() == End::Interrupted),
+        duration: start.elapsed(),
+        requests: session.bench.wire.requests(),
+    };
+    let told = told.and_then(|()| reporter.tell(&Event::Ended(&summary)));
+    session.close().await?;
+    told.map_err(|error| {
+        Trouble::unknown("the report could not be written", error.to_string()).cure("check the disk and the pipe")
+    })?;
+    Ok(summary.exit)
+}
+
+/// Ends the run at a signal, or when its time is over.
+fn end_of_run(
+    end: watch::Sender<End>,
+    timeout: Duration,
+) -> Result<impl Future<Output = ()> + Send + 'static, Trouble> {
+    let failed = |error: std::io::Error| Trouble::unknown("signals cannot be received", error.to_string());
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => { end.send_replace(End::Interrupted); }
+            _ = terminate.recv() => { end.send_replace(End::Interrupted); }
+            () = tokio::time::sleep(timeout) => { end.send_replace(End::OutOfTime(timeout)); }
+        }
+        end.closed().await;
+    })
+}
+
+/// Ends the run when its time is over, and lets it finish.
+pub(crate) async fn out_of_time(end: watch::Sender<End>, timeout: Duration) {
+    tokio::time::sleep(timeout).await;
+    end.send_replace(End::OutOfTime(timeout));
+    end.closed().await;
+}

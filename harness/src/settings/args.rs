@@ -1,0 +1,161 @@
+//! What was typed. Nothing here reads a file or decides what a value means.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Proves, with evidence, that a zot registry does what its owner believes it does.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zot-verify",
+    version,
+    after_help = "Exit codes: 0 good · 1 a check failed · 2 usage or configuration · 3 could not tell · 4 nothing ran \
+                  · 130 interrupted"
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a throwaway lab: a zot that is started for the run, with a mock OpenID issuer
+    Local(LocalArgs),
+    /// Check an existing registry; reads, and tries writes only in forms that store nothing
+    Live(LiveArgs),
+    /// Show that every part of every check notices its saboteurs
+    SelfTest(SelfTestArgs),
+    /// List the checks
+    List,
+    /// Explain a check: its claim, its parts, what it must notice
+    Explain {
+        /// A check's id
+        id: String,
+    },
+    /// Show what a run would do, and where each setting comes from; sends nothing
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Own a lab's directory and its zot; the program starts this itself
+    #[command(name = "__reap", hide = true)]
+    Reap {
+        /// The directory to make, own and remove
+        directory: PathBuf,
+    },
+}
+
+/// What to plan.
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// A run on a throwaway lab
+    Local(LocalArgs),
+    /// A run on an existing registry
+    Live(LiveArgs),
+}
+
+/// How results are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One check a line, reasons on standard error
+    Brief,
+    /// The whole report as JSON
+    Json,
+}
+
+/// Options of every run.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct RunArgs {
+    /// Leave these checks out; ids or globs
+    #[arg(long, value_name = "ID")]
+    pub skip: Vec<String>,
+    /// The owner's intent; else the nearest zot-verify.toml upward, else the built-in one
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_INTENT")]
+    pub intent: Option<PathBuf>,
+    /// How results are told
+    #[arg(long, value_enum, default_value = "text", env = "ZOT_VERIFY_FORMAT")]
+    pub format: Format,
+    /// Also write the report as JSON
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JSON")]
+    pub json: Option<PathBuf>,
+    /// Also write the report as JUnit XML
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JUNIT")]
+    pub junit: Option<PathBuf>,
+    /// How long the whole run may take [default: 20s]
+    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// Where zot's own configuration comes from.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ConfigArgs {
+    /// zot's configuration, JSON
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_CONFIG", conflicts_with = "role")]
+    pub config: Option<PathBuf>,
+    /// An Ansible role with templates/config.json.j2 and defaults/main.yml
+    #[arg(long, value_name = "DIR", env = "ZOT_VERIFY_ROLE")]
+    pub role: Option<PathBuf>,
+    /// YAML with variables that override the role's defaults
+    #[arg(long, value_name = "FILE", requires = "role", env = "ZOT_VERIFY_VARS")]
+    pub vars: Option<PathBuf>,
+}
+
+/// `local`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct LocalArgs {
+    /// The checks to run, ids or globs; none means all
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// What to start: `auto` (ZOT_VERIFY_ZOT, else zot on the PATH), `embedded` (the stand-in), or a zot binary
+    #[arg(long, value_name = "ZOT", default_value = "auto")]
+    pub zot: String,
+    /// zot's own configuration
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Options of every run
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `live`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct LiveArgs {
+    /// The registry (http:// or https://), and the checks to run, ids or globs; none means all
+    #[arg(value_name = "URL|ID")]
+    pub words: Vec<String>,
+    /// How long to wait for a registry that is starting
+    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_WAIT", value_parser = humantime::parse_duration)]
+    pub wait: Option<Duration>,
+    /// The OpenID issuer, exactly as its discovery spells it
+    #[arg(long, value_name = "URL", env = "ZOT_VERIFY_ISSUER")]
+    pub issuer: Option<String>,
+    /// PEM certificates to trust besides the system's
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_CA")]
+    pub ca: Option<PathBuf>,
+    /// The repository that checks may aim at; names below it are its own too
+    #[arg(long, value_name = "REPO", env = "ZOT_VERIFY_CANARY")]
+    pub canary: Option<String>,
+    /// The image that anybody can pull; else a tag of the canary
+    #[arg(long, value_name = "REF", env = "ZOT_VERIFY_PULL_IMAGE")]
+    pub pull_image: Option<String>,
+    /// zot's own configuration
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Options of every run
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `self-test`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SelfTestArgs {
+    /// What to start: `auto` (ZOT_VERIFY_ZOT, else zot on the PATH), `embedded` (the stand-in), or a zot binary
+    #[arg(long, value_name = "ZOT", default_value = "auto")]
+    pub zot: String,
+    /// Only these saboteurs, names or globs
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+}

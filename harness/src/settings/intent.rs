@@ -1,0 +1,234 @@
+//! What the owner says of his registry: `zot-verify.toml`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use url::Url;
+use zot_verify_model::Digest;
+
+use crate::check::Level;
+use crate::error::Trouble;
+use crate::wire::persona::{self, PERSONAS};
+
+/// The file's name, looked for from the working directory upward.
+pub const FILE: &str = "zot-verify.toml";
+
+/// What the owner intends. Values that no file gives have the built-in defaults.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The live registry.
+    pub url: Option<Url>,
+    /// The registry's name in redirects, where it differs from `url`.
+    pub external_url: Option<Url>,
+    /// The OpenID issuer, exactly as discovery spells it.
+    pub issuer: Option<Url>,
+    /// The OAuth client that zot is at the issuer.
+    pub client_id: String,
+    /// The repository that live checks may aim at; names below it are its own too.
+    pub canary: String,
+    /// The image that anybody can pull, `REPOSITORY:TAG` or `REPOSITORY@DIGEST`.
+    pub pull_image: Option<String>,
+    /// The personas whose pull is required.
+    pub personas: Vec<String>,
+    /// The metric families that must be there.
+    pub families: Vec<String>,
+    /// Where all this came from.
+    pub source: IntentSource,
+}
+
+/// Where an intent came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntentSource {
+    /// No file was found or named.
+    BuiltIn,
+    /// A file, with the SHA-256 of its bytes in hexadecimal.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// SHA-256 of its bytes.
+        sha256: String,
+    },
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+struct Written {
+    url: Option<String>,
+    external_url: Option<String>,
+    issuer: Option<String>,
+    client_id: Option<String>,
+    canary: Option<String>,
+    pull_image: Option<String>,
+    #[serde(default)]
+    personas: Personas,
+    #[serde(default)]
+    metrics: Metrics,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Personas {
+    must: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Metrics {
+    families: Option<Vec<String>>,
+}
+
+/// Every key that a file may have.
+const KEYS: &[&str] = &[
+    "url",
+    "external_url",
+    "issuer",
+    "client_id",
+    "canary",
+    "pull_image",
+    "personas",
+    "personas.must",
+    "metrics",
+    "metrics.families",
+];
+
+/// The families that zot exports from its first request on.
+const FAMILIES: &[&str] = &["zot_http_requests_total", "zot_http_method_latency_seconds"];
+
+impl Default for Intent {
+    fn default() -> Self {
+        let must = PERSONAS.iter().filter(|persona| !persona.docker).map(|persona| persona.id.to_owned());
+        Self {
+            url: None,
+            external_url: None,
+            issuer: None,
+            client_id: "zot".into(),
+            canary: "blumeops/zot-verify-canary".into(),
+            pull_image: None,
+            personas: must.collect(),
+            families: FAMILIES.iter().map(|&name| name.to_owned()).collect(),
+            source: IntentSource::BuiltIn,
+        }
+    }
+}
+
+impl Intent {
+    /// Reads the named file, else the nearest [`FILE`] from `directory` upward, else takes the built-in intent.
+    ///
+    /// # Errors
+    /// Usage trouble for a file that is missing, unreadable, no TOML, or has a key or persona that does not exist.
+    pub fn load(named: Option<&Path>, directory: &Path) -> Result<Self, Trouble> {
+        let found = match named {
+            Some(path) => Some(path.to_owned()),
+            None => directory.ancestors().map(|at| at.join(FILE)).find(|path| path.is_file()),
+        };
+        let Some(path) = found else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Trouble::usage(format!("the intent file {} could not be read", path.display()), error.to_string())
+                .cure("name another with --intent, or none to use the built-in intent")
+        })?;
+        Self::read(&text, path)
+    }
+
+    fn read(text: &str, path: PathBuf) -> Result<Self, Trouble> {
+        let mut unknown = Vec::new();
+        let bad = |error: &dyn std::fmt::Display| {
+            Trouble::usage(format!("{} is no valid intent file", path.display()), error.to_string().trim_end())
+                .cure("docs/examples/zot-verify.toml shows every key")
+        };
+        let document = toml::Deserializer::parse(text).map_err(|error| bad(&error))?;
+        let written: Written =
+            serde_ignored::deserialize(document, |key| unknown.push(key.to_string())).map_err(|error| bad(&error))?;
+        if let Some(key) = unknown.first() {
+            return Err(Trouble::usage(
+                format!("{} has an unknown key: `{key}`", path.display()),
+                format!("keys that nobody reads would look like checks that nobody makes; {}", nearest(key, KEYS)),
+            )
+            .cure("mend or remove the key"));
+        }
+        let built_in = Self::default();
+        let web_address = |key: &str, text: Option<String>| {
+            text.map(|text| super::url(&format!("`{key}` in {}", path.display()), &text)).transpose()
+        };
+        let intent = Self {
+            url: web_address("url", written.url)?,
+            external_url: web_address("external_url", written.external_url)?,
+            issuer: web_address("issuer", written.issuer)?,
+            client_id: written.client_id.unwrap_or(built_in.client_id),
+            canary: written.canary.unwrap_or(built_in.canary),
+            pull_image: written.pull_image,
+            personas: written.personas.must.unwrap_or(built_in.personas),
+            families: written.metrics.families.unwrap_or(built_in.families),
+            source: IntentSource::File { path, sha256: Digest::of(text.as_bytes()).hex().to_owned() },
+        };
+        intent.check_personas()?;
+        Ok(intent)
+    }
+
+    fn check_personas(&self) -> Result<(), Trouble> {
+        for name in &self.personas {
+            if !PERSONAS.iter().any(|persona| persona.id == name) {
+                let known: Vec<&str> = PERSONAS.iter().map(|persona| persona.id).collect();
+                return Err(Trouble::usage(
+                    format!("personas.must names `{name}`, which is no persona"),
+                    nearest(name, &known),
+                )
+                .cure(format!("personas are {}", known.join(", "))));
+            }
+        }
+        Ok(())
+    }
+
+    /// How heavy it is when a persona cannot pull.
+    #[must_use]
+    pub fn persona_level(&self, persona: &str) -> Level {
+        if self.personas.iter().any(|must| must == persona) { Level::Requirement } else { Level::Hardening }
+    }
+
+    /// The personas of Docker's family that the intent requires, for messages.
+    #[must_use]
+    pub fn requires_docker(&self) -> bool {
+        self.personas.iter().any(|id| persona::by_id(id).is_some_and(|persona| persona.docker))
+    }
+}
+
+/// `the nearest known is …`, for a word that is not known.
+#[must_use]
+pub fn nearest(word: &str, known: &[&str]) -> String {
+    let best = known.iter().max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)));
+    best.map_or_else(String::new, |best| format!("the nearest known one is `{best}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Intent, Trouble> {
+        Intent::read(text, PathBuf::from("zot-verify.toml"))
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let intent = read(
+            "url = 'https://r.test'\nexternal_url = 'https://x.test'\nissuer = 'https://i.test/o/'\nclient_id = 'c'\n\
+             canary = 'a/b'\npull_image = 'a/b:v1'\n[personas]\nmust = ['docker']\n[metrics]\nfamilies = ['f']\n",
+        )
+        .unwrap();
+        assert_eq!(intent.issuer.as_ref().map(Url::as_str), Some("https://i.test/o/"));
+        assert_eq!((intent.client_id.as_str(), intent.canary.as_str()), ("c", "a/b"));
+        assert_eq!((&intent.personas[..], &intent.families[..]), (&["docker".to_owned()][..], &["f".to_owned()][..]));
+        assert_eq!(intent.persona_level("docker"), Level::Requirement);
+        assert_eq!(intent.persona_level("curl"), Level::Hardening);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let trouble = read("[persona]\nmust = []\n").unwrap_err().to_string();
+        assert!(trouble.contains("`persona`") && trouble.contains("`personas`"), "{trouble}");
+        let trouble = read("[metrics]\nfamilys = []\n").unwrap_err().to_string();
+        assert!(trouble.contains("`metrics.familys`") && trouble.contains("`metrics.families`"), "{trouble}");
+    }
+
+    #[test]
+    fn an_unknown_persona_is_refused() {
+        let trouble = read("[personas]\nmust = ['dokcer']\n").unwrap_err().to_string();
+        assert!(trouble.contains("`docker`"), "{trouble}");
+    }
+}

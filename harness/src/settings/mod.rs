@@ -1,0 +1,274 @@
+//! What was typed, and what it means: flag over environment over intent file over default, each value with its origin.
+
+pub mod ansible;
+pub mod args;
+mod intent;
+pub mod zot_config;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use url::Url;
+use zot_verify_model::{Secret, ZotConfig};
+
+use self::args::{LiveArgs, LocalArgs, RunArgs};
+pub use self::intent::{FILE, Intent, IntentSource, nearest};
+use crate::bounds;
+use crate::error::Trouble;
+use crate::target::Kind;
+use crate::target::zot::Zot;
+use crate::wire::Trust;
+
+/// The environment variables that hold secrets, of which an empty one is a mistake: a missing secret of a Forgejo job
+/// arrives as an empty string.
+const SECRETS: [&str; 4] =
+    ["ZOT_VERIFY_API_KEY", "ZOT_CI_API_KEY", "ZOT_VERIFY_ADMIN_API_KEY", "ZOT_VERIFY_OIDC_PASSWORD"];
+
+/// A run, validated.
+#[derive(Debug)]
+pub struct Settings {
+    /// Ids and globs of the checks to run; empty for all.
+    pub ids: Vec<String>,
+    /// Ids and globs of the checks to leave out.
+    pub skip: Vec<String>,
+    /// What the owner intends, flags and environment applied.
+    pub intent: Intent,
+    /// What is checked.
+    pub target: Target,
+    /// zot's own configuration, where one was given.
+    pub config: Option<ZotConfig>,
+    /// How long the whole run may take.
+    pub timeout: Duration,
+    /// How results are told.
+    pub format: args::Format,
+    /// Where the report goes as JSON.
+    pub json: Option<PathBuf>,
+    /// Where the report goes as JUnit XML.
+    pub junit: Option<PathBuf>,
+    /// Every setting with its origin, for `plan`.
+    pub origins: Vec<Origin>,
+}
+
+/// What is checked.
+#[derive(Debug)]
+pub enum Target {
+    /// A throwaway lab.
+    Local {
+        /// What serves its registry.
+        zot: Zot,
+    },
+    /// An existing registry.
+    Live {
+        /// Where it is.
+        url: Url,
+        /// How long to wait for it.
+        wait: Duration,
+        /// Whom to believe over https.
+        trust: Trust,
+    },
+}
+
+impl Target {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Local { .. } => Kind::Local,
+            Self::Live { .. } => Kind::Live,
+        }
+    }
+}
+
+/// A setting with its origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name, as the long option.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// `flag`, `environment`, `intent` or `default`.
+    pub from: &'static str,
+}
+
+/// Collects values with their origins.
+struct Chooser<'a> {
+    matches: &'a ArgMatches,
+    origins: Vec<Origin>,
+}
+
+impl Chooser<'_> {
+    /// The typed value, else the intent's, else the default; `None` of all is told as `none`.
+    fn choose<T>(
+        &mut self,
+        name: &'static str,
+        typed: Option<T>,
+        intent: Option<T>,
+        default: Option<T>,
+        show: impl Fn(&T) -> String,
+    ) -> Option<T> {
+        let typed_from = match self.matches.value_source(&name.replace('-', "_")) {
+            Some(ValueSource::EnvVariable) => "environment",
+            Some(ValueSource::CommandLine) | None => "flag",
+            Some(_) => "default",
+        };
+        let (value, from) = match (typed, intent) {
+            (Some(typed), _) => (Some(typed), typed_from),
+            (None, Some(intent)) => (Some(intent), "intent"),
+            (None, None) => (default, "default"),
+        };
+        let shown = value.as_ref().map_or_else(|| "none".to_owned(), show);
+        self.origins.push(Origin { name, value: shown, from });
+        value
+    }
+}
+
+impl Settings {
+    /// What `local` means.
+    ///
+    /// # Errors
+    /// Trouble with anything that was typed, or with a file that it names.
+    pub fn local(args: &LocalArgs, matches: &ArgMatches) -> Result<Self, Trouble> {
+        let mut chooser = Chooser { matches, origins: Vec::new() };
+        let intent = intent(&args.run)?;
+        let environment = std::env::var("ZOT_VERIFY_ZOT").ok();
+        let zot = Zot::choose(&args.zot, environment.as_deref(), std::env::var_os("PATH").as_deref())?;
+        chooser.choose("zot", Some(zot.clone()), None, None, Zot::name);
+        let config = zot_config::given(&args.config)?;
+        Ok(Self::with(&args.run, args.ids.clone(), intent, Target::Local { zot }, config, chooser))
+    }
+
+    /// What `live` means.
+    ///
+    /// # Errors
+    /// As [`Settings::local`].
+    pub fn live(args: &LiveArgs, matches: &ArgMatches) -> Result<Self, Trouble> {
+        let mut chooser = Chooser { matches, origins: Vec::new() };
+        let mut intent = intent(&args.run)?;
+        let (urls, ids): (Vec<_>, Vec<_>) = args.words.iter().cloned().partition(|word| is_url(word));
+        if let [_, second, ..] = &urls[..] {
+            return Err(Trouble::usage(format!("a second URL was given: {second}"), "a run checks one registry")
+                .cure("run it once for each"));
+        }
+        let typed = urls.first().map(|text| url("the registry's URL", text)).transpose()?;
+        let chosen = chooser.choose("words", typed, intent.url.take(), None, Url::to_string);
+        let Some(url_) = chosen else {
+            return Err(Trouble::usage(
+                "no registry was named",
+                "there is no URL on the command line and no `url` in the intent",
+            )
+            .cure("give one: zot-verify live https://registry.example.org"));
+        };
+        intent.url = Some(url_.clone());
+        let issuer = args.issuer.as_deref().map(|text| url("--issuer", text)).transpose()?;
+        intent.issuer = chooser.choose("issuer", issuer, intent.issuer.take(), None, Url::to_string);
+        let canary = chooser.choose("canary", args.canary.clone(), None, Some(intent.canary.clone()), Clone::clone);
+        intent.canary = canary.unwrap_or_default();
+        let image = chooser.choose("pull-image", args.pull_image.clone(), intent.pull_image.take(), None, Clone::clone);
+        intent.pull_image = image;
+        let wait = chooser.choose("wait", args.wait, None, Some(Duration::ZERO), |wait| format!("{wait:?}"));
+        let ca = chooser.choose("ca", args.ca.clone(), None, None, |path| path.display().to_string());
+        let trust = ca.as_deref().map(Trust::with_file).transpose().map_err(|error| {
+            Trouble::usage("--ca names no certificates", error.to_string()).cure("give a file with PEM certificates")
+        })?;
+        let target = Target::Live { url: url_, wait: wait.unwrap_or_default(), trust: trust.unwrap_or_default() };
+        let config = zot_config::given(&args.config)?;
+        Ok(Self::with(&args.run, ids, intent, target, config, chooser))
+    }
+
+    fn with(
+        run: &RunArgs,
+        ids: Vec<String>,
+        intent: Intent,
+        target: Target,
+        config: Option<ZotConfig>,
+        mut chooser: Chooser<'_>,
+    ) -> Self {
+        let timeout = chooser.choose("timeout", run.timeout, None, Some(bounds::RUN), |time| format!("{time:?}"));
+        Self {
+            ids,
+            skip: run.skip.clone(),
+            intent,
+            target,
+            config,
+            timeout: timeout.unwrap_or(bounds::RUN),
+            format: run.format,
+            json: run.json.clone(),
+            junit: run.junit.clone(),
+            origins: chooser.origins,
+        }
+    }
+}
+
+fn intent(run: &RunArgs) -> Result<Intent, Trouble> {
+    let directory = std::env::current_dir().unwrap_or_default();
+    Intent::load(run.intent.as_deref(), &directory)
+}
+
+fn is_url(word: &str) -> bool {
+    word.starts_with("http://") || word.starts_with("https://")
+}
+
+fn url(what: &str, text: &str) -> Result<Url, Trouble> {
+    let wrong = |why: String| {
+        Trouble::usage(format!("{what} `{text}` is no URL"), why).cure("give it as https://HOST[:PORT][/PATH]")
+    };
+    let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
+    match url.scheme() {
+        _ if !url.username().is_empty() || url.password().is_some() => Err(Trouble::usage(
+            format!("{what} holds a user name or a password"),
+            "arguments can be read by every process of the machine",
+        )
+        .cure("take them out; secrets come from the environment")),
+        "http" | "https" if url.host_str().is_some() => Ok(url),
+        scheme => Err(wrong(format!("`{scheme}` is neither http nor https"))),
+    }
+}
+
+/// The secrets of the environment, to be kept out of every output.
+///
+/// # Errors
+/// Usage trouble for one that is set and empty.
+pub fn secrets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Secret>, Trouble> {
+    let mut found = Vec::new();
+    for name in SECRETS {
+        match variable(name) {
+            Some(value) if value.trim().is_empty() => {
+                return Err(Trouble::usage(
+                    format!("{name} is set and empty"),
+                    "a secret that is missing from a CI job arrives as an empty string",
+                )
+                .cure("give the secret to the job, or unset the variable"));
+            }
+            Some(value) => found.push(Secret::new(name, value)),
+            None => {}
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_secret_is_a_mistake_and_a_missing_one_is_not() {
+        assert_eq!(secrets(|_| None).unwrap(), []);
+        let trouble = secrets(|name| (name == "ZOT_CI_API_KEY").then(String::new)).unwrap_err();
+        assert!(trouble.to_string().starts_with("ZOT_CI_API_KEY is set and empty"), "{trouble}");
+    }
+
+    #[test]
+    fn a_url_with_a_password_is_refused_without_repeating_it() {
+        let trouble = url("the registry's URL", "https://me:hunter2@r.test/").unwrap_err().to_string();
+        assert!(!trouble.contains("hunter2"), "{trouble}");
+    }
+
+    #[test]
+    fn only_http_and_https_are_urls() {
+        assert!(url("x", "ftp://r.test/").is_err());
+        assert!(url("x", "https://").is_err());
+        assert!(url("x", "https://r.test:5000/base").is_ok());
+    }
+}

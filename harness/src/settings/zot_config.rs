@@ -1,0 +1,54 @@
+//! zot's own configuration, from a JSON file or from an Ansible role.
+
+use std::path::Path;
+
+use zot_verify_model::ZotConfig;
+
+use super::ansible::{self, Template, VarsFile};
+use super::args::ConfigArgs;
+use crate::error::Trouble;
+
+/// The template and the variables within a role.
+const TEMPLATE: &str = "templates/config.json.j2";
+const DEFAULTS: &str = "defaults/main.yml";
+
+/// The configuration that was given, if any.
+///
+/// # Errors
+/// Usage trouble for what cannot be read, rendered or parsed.
+pub fn given(args: &ConfigArgs) -> Result<Option<ZotConfig>, Trouble> {
+    match (&args.config, &args.role) {
+        (Some(file), _) => parse(&read(file)?, &file.display().to_string()).map(Some),
+        (None, Some(role)) => from_role(role, args.vars.as_deref()).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn from_role(role: &Path, vars: Option<&Path>) -> Result<ZotConfig, Trouble> {
+    let (template, defaults) = (role.join(TEMPLATE), role.join(DEFAULTS));
+    let mut variables = Vec::new();
+    for path in [Some(defaults.as_path()).filter(|path| path.exists()), vars].into_iter().flatten() {
+        variables.push(VarsFile { name: path.display().to_string(), text: read(path)? });
+    }
+    let name = template.display().to_string();
+    let rendered =
+        ansible::render(&Template { name: name.clone(), text: read(&template)? }, &variables).map_err(|error| {
+            Trouble::usage(format!("{name} could not be rendered"), error.to_string())
+                .cure("mend the template, give a missing variable with --vars, or render it yourself and use --config")
+        })?;
+    parse(&rendered, &format!("{name}, rendered,"))
+}
+
+fn read(path: &Path) -> Result<String, Trouble> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Trouble::usage(format!("{} could not be read", path.display()), error.to_string()).cure("check the path")
+    })
+}
+
+fn parse(text: &str, name: &str) -> Result<ZotConfig, Trouble> {
+    ZotConfig::parse(text).map_err(|error| {
+        let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default().trim();
+        Trouble::usage(format!("{name} is no zot configuration"), format!("{error}\n{line}"))
+            .cure("zot reads a JSON object; check the named line")
+    })
+}

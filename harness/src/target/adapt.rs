@@ -1,0 +1,108 @@
+//! What a lab changes in a zot configuration, and nothing more: places, addresses, the issuer, and whatever would
+//! reach a host outside the lab. Every change is told.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use zot_verify_model::ZotConfig;
+
+/// A port on which nothing listens: where upstream registries are until a lab has one.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// Where a lab has put things.
+#[derive(Debug)]
+pub struct Places<'a> {
+    /// zot's root directory.
+    pub root: &'a Path,
+    /// The file with the OpenID client's name and secret.
+    pub credentials: &'a Path,
+    /// The port on 127.0.0.1 that zot listens on.
+    pub port: u16,
+    /// The URL by which everybody reaches the registry.
+    pub external_url: &'a str,
+    /// The lab's issuer.
+    pub issuer: &'a str,
+}
+
+/// Puts a configuration into a lab. Returns one line a change, `key: old -> new`.
+pub fn adapt(config: &mut ZotConfig, places: &Places<'_>) -> Vec<String> {
+    let mut changes = Changes { config, told: Vec::new() };
+    changes.set(&["storage", "rootDirectory"], json!(places.root));
+    changes.set(&["http", "address"], json!("127.0.0.1"));
+    changes.set(&["http", "port"], json!(places.port.to_string()));
+    changes.set(&["http", "externalUrl"], json!(places.external_url));
+    for provider in changes.config.providers() {
+        let path = ["http", "auth", "openid", "providers", &provider.key];
+        changes.set(&[&path[..], &["issuer"]].concat(), json!(places.issuer));
+        changes.set(&[&path[..], &["credentialsFile"]].concat(), json!(places.credentials));
+    }
+    changes.upstreams();
+    changes.remove(&["http", "tls"]);
+    changes.remove(&["extensions", "search", "cve"]);
+    changes.remove(&["extensions", "events"]);
+    changes.remove(&["log", "output"]);
+    changes.remove(&["log", "audit"]);
+    changes.told
+}
+
+struct Changes<'a> {
+    config: &'a mut ZotConfig,
+    told: Vec<String>,
+}
+
+impl Changes<'_> {
+    fn set(&mut self, path: &[&str], new: Value) {
+        let told = format!("{}: {{}} -> {new}", path.join("."));
+        let old = self.config.set(path, new.clone());
+        if old.as_ref() != Some(&new) {
+            let old = old.map_or_else(|| "unset".to_owned(), |old| old.to_string());
+            self.told.push(told.replacen("{}", &old, 1));
+        }
+    }
+
+    fn remove(&mut self, path: &[&str]) {
+        if self.config.remove(path).is_some() {
+            self.told.push(format!("{}: removed", path.join(".")));
+        }
+    }
+
+    fn upstreams(&mut self) {
+        let path = ["extensions", "sync", "registries"];
+        let count = self.config.get(&path).and_then(Value::as_array).map_or(0, Vec::len);
+        for index in 0..count {
+            let index = index.to_string();
+            self.set(&[&path[..], &[&index, "urls"]].concat(), json!([NOWHERE]));
+        }
+        if count > 0 {
+            self.remove(&["extensions", "sync", "credentialsFile"]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_lab_must_change_is_changed_and_all_of_it_is_told() {
+        let mut config = ZotConfig::parse(
+            r#"{"storage":{"rootDirectory":"/data","gc":true},"http":{"address":"0.0.0.0","port":"5050",
+            "externalUrl":"https://r.test","auth":{"openid":{"providers":{"oidc":{"issuer":"https://i.test/o/",
+            "credentialsFile":"/c.json","scopes":["openid"]}}},"apikey":true}},
+            "extensions":{"search":{"enable":true,"cve":{"updateInterval":"24h"}},
+            "sync":{"registries":[{"urls":["https://up.test"],"onDemand":true}]},"ui":{"enable":true}}}"#,
+        )
+        .unwrap();
+        let places = Places {
+            root: Path::new("/lab/root"),
+            credentials: Path::new("/lab/oidc.json"),
+            port: 4711,
+            external_url: "http://127.0.0.1:4711",
+            issuer: "http://127.0.0.1:4712/application/o/zot/",
+        };
+        let told = adapt(&mut config, &places);
+        insta::assert_snapshot!(told.join("\n"));
+        insta::assert_json_snapshot!(config.as_value());
+        assert_eq!(adapt(&mut config, &places), Vec::<String>::new(), "a second time changes nothing");
+    }
+}

@@ -1,0 +1,75 @@
+//! A registry that other people use. Nothing is started, and nothing is taken away.
+
+use std::time::Duration;
+
+use url::Url;
+use zot_verify_model::ZotConfig;
+
+use super::{Deployment, ImageName, Kind, recognise};
+use crate::error::Trouble;
+use crate::settings::Intent;
+use crate::wire::{Request, Wire};
+
+/// What a login asks for at the least: a name and groups.
+const SCOPES: [&str; 2] = ["openid", "profile"];
+
+/// Recognises the registry at the other end of `wire` and learns what checks need to know of it.
+///
+/// # Errors
+/// As [`recognise`]; usage trouble for an image name that is none.
+pub async fn open(
+    wire: &Wire,
+    intent: &Intent,
+    config: Option<&ZotConfig>,
+    wait: Duration,
+) -> Result<Deployment, Trouble> {
+    let recognition = recognise(wire, wait).await?;
+    let registry = wire.registry().clone();
+    let provider = config.and_then(|config| config.providers().into_iter().next());
+    let external = intent.external_url.as_ref().unwrap_or(&registry);
+    Ok(Deployment {
+        kind: Kind::Live,
+        external_url: external.as_str().trim_end_matches('/').to_owned(),
+        stand_in: false,
+        made_of: None,
+        issuer: intent.issuer.clone(),
+        scopes: provider
+            .as_ref()
+            .map_or_else(|| SCOPES.map(str::to_owned).to_vec(), |provider| provider.scopes.clone()),
+        provider: provider
+            .map(|provider| provider.key)
+            .or_else(|| recognition.providers.first().cloned())
+            .unwrap_or_else(|| "oidc".into()),
+        metrics_path: config.and_then(ZotConfig::metrics_path).unwrap_or("/metrics").to_owned(),
+        image: image(wire, intent, &registry).await?,
+        zot_version: recognition.version,
+        zot_commit: recognition.commit,
+        mgmt: recognition.mgmt,
+        registry,
+    })
+}
+
+/// The image to pull: the named one, else a tag of the canary. It is never picked from the catalogue: a pull of
+/// somebody's image may be a large download, or one that counts against an upstream's limit.
+async fn image(wire: &Wire, intent: &Intent, registry: &Url) -> Result<Result<ImageName, String>, Trouble> {
+    if let Some(named) = &intent.pull_image {
+        let host = registry.host_str().map(|host| match registry.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        });
+        return ImageName::parse(named, host.as_deref()).map(Ok).ok_or_else(|| {
+            Trouble::usage(
+                format!("`{named}` is no image of this registry"),
+                "it is not REPOSITORY:TAG or REPOSITORY@DIGEST",
+            )
+            .cure("give for instance --pull-image blumeops/app:v1.0.0")
+        });
+    }
+    let canary = &intent.canary;
+    let none = format!("no image to pull: {canary} has no tag; give --pull-image, or `pull_image` in zot-verify.toml");
+    let listed = wire.send(Request::get(format!("/v2/{canary}/tags/list"))).await.ok();
+    let tags = listed.filter(|answer| answer.status() == 200).and_then(|answer| answer.json());
+    let tag = tags.as_ref().and_then(|tags| tags.get("tags")?.as_array()?.first()?.as_str());
+    let image = tag.map(|tag| ImageName { repository: canary.clone(), reference: tag.to_owned() });
+    Ok(image.ok_or(none))
+}

@@ -1,0 +1,134 @@
+//! What is checked: a throwaway lab or a live registry, the same to every check once it answers.
+
+pub mod adapt;
+pub mod builtin;
+pub mod lab;
+pub mod live;
+pub mod process;
+pub mod reaper;
+mod recognise;
+pub mod zot;
+
+use std::fmt;
+use std::sync::Arc;
+
+use url::Url;
+use zot_verify_model::Digest;
+
+pub use self::recognise::{Recognition, recognise};
+use crate::wire::Exchange;
+
+/// Where a deployment came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A lab that the run made and takes away again.
+    Local,
+    /// A registry that other people use.
+    Live,
+}
+
+impl Kind {
+    /// The word in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// The facts about a registry that answers.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Where it came from.
+    pub kind: Kind,
+    /// Where it is.
+    pub registry: Url,
+    /// What it should call itself in redirects, without a trailing slash.
+    pub external_url: String,
+    /// Whether it is the embedded stand-in and not zot.
+    pub stand_in: bool,
+    /// The program that was started, or `embedded`.
+    pub made_of: Option<String>,
+    /// The OpenID issuer, exactly as its discovery spells it.
+    pub issuer: Option<Url>,
+    /// The key of the OpenID provider in zot's configuration.
+    pub provider: String,
+    /// The scopes that a login must ask for.
+    pub scopes: Vec<String>,
+    /// Where metrics are served.
+    pub metrics_path: String,
+    /// The image that anybody can pull, or what to do to have one.
+    pub image: Result<ImageName, String>,
+    /// The release that zot names.
+    pub zot_version: Option<String>,
+    /// The commit that zot names.
+    pub zot_commit: Option<String>,
+    /// What `/v2/_zot/ext/mgmt` answered.
+    pub mgmt: Arc<Exchange>,
+}
+
+/// The name of an image on the registry under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageName {
+    /// The repository.
+    pub repository: String,
+    /// A tag, or a digest.
+    pub reference: String,
+}
+
+impl ImageName {
+    /// Reads `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; without either the tag is `latest`, as it is for clients. The
+    /// registry's own host may stand in front.
+    #[must_use]
+    pub fn parse(text: &str, host: Option<&str>) -> Option<Self> {
+        let name = host.and_then(|host| text.strip_prefix(host)?.strip_prefix('/')).unwrap_or(text);
+        let (repository, reference) = match name.split_once('@') {
+            Some((repository, digest)) => (repository, Digest::parse(digest).ok()?.to_string()),
+            None => match name.split_once(':') {
+                Some((repository, tag)) => (repository, tag.to_owned()),
+                None => (name, "latest".to_owned()),
+            },
+        };
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
+        let named = !repository.is_empty() && !reference.is_empty() && repository.chars().all(valid);
+        named.then(|| Self { repository: repository.to_owned(), reference })
+    }
+
+    /// The path of its manifest.
+    #[must_use]
+    pub fn manifest_path(&self) -> String {
+        format!("/v2/{}/manifests/{}", self.repository, self.reference)
+    }
+
+    /// The digest, where it is named by one.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        Digest::parse(&self.reference).ok()
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.digest().is_some() { '@' } else { ':' };
+        write!(f, "{}{separator}{}", self.repository, self.reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_names_are_read_as_clients_read_them() {
+        let parse = |text| ImageName::parse(text, Some("r.test:5000")).map(|name| name.to_string());
+        assert_eq!(parse("r.test:5000/a/b:v1").as_deref(), Some("a/b:v1"));
+        assert_eq!(parse("a/b").as_deref(), Some("a/b:latest"));
+        let digest = format!("a@{}", Digest::of(b""));
+        assert_eq!(parse(&digest).as_deref(), Some(digest.as_str()));
+        assert_eq!(parse("A/b:v1"), None);
+        assert_eq!(parse("a@sha256:1"), None);
+        assert_eq!(parse("a:"), None);
+    }
+}

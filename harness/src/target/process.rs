@@ -1,0 +1,134 @@
+//! A zot process, held through its reaper.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+
+use super::reaper;
+use crate::bounds;
+
+/// The hidden subcommand by which the program becomes a reaper.
+pub const REAP: &str = "__reap";
+
+/// A run's directory with the reaper that owns it. Dropping it lets the reaper end zot and remove the directory.
+#[derive(Debug)]
+pub struct Held {
+    directory: PathBuf,
+    reaper: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+/// A zot that was started.
+#[derive(Debug)]
+pub struct Process {
+    directory: PathBuf,
+    reaper: Child,
+    input: Option<ChildStdin>,
+    ended: JoinHandle<Option<String>>,
+}
+
+impl Held {
+    /// Starts a reaper that makes and owns `directory`. `program` is zot-verify itself.
+    ///
+    /// # Errors
+    /// What keeps the reaper from starting.
+    pub async fn new(program: &Path, directory: PathBuf) -> io::Result<Self> {
+        let mut reaper = Command::new(program)
+            .arg(REAP)
+            .arg(&directory)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let missing = || io::Error::other("the reaper has no pipes");
+        let input = reaper.stdin.take().ok_or_else(missing)?;
+        let mut output = BufReader::new(reaper.stdout.take().ok_or_else(missing)?).lines();
+        match output.next_line().await? {
+            Some(line) if line == "ready" => Ok(Self { directory, reaper, input: Some(input), output }),
+            _ => Err(io::Error::other("the reaper did not get ready")),
+        }
+    }
+
+    /// The directory, which exists now.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Lets the reaper start `zot serve` with the directory's `config.json`.
+    ///
+    /// # Errors
+    /// A broken pipe: the reaper is gone.
+    pub async fn start(self, zot: &Path) -> io::Result<Process> {
+        let Self { directory, reaper, mut input, mut output } = self;
+        if let Some(input) = &mut input {
+            input.write_all(format!("{}\n", zot.display()).as_bytes()).await?;
+            input.flush().await?;
+        }
+        let ended = tokio::spawn(async move {
+            let line = output.next_line().await.ok().flatten()?;
+            line.strip_prefix("exited ").map(str::to_owned)
+        });
+        Ok(Process { directory, reaper, input, ended })
+    }
+}
+
+impl Process {
+    /// Waits until zot has ended by itself; answers its exit code, or `signal`.
+    pub async fn ended(&mut self) -> String {
+        match (&mut self.ended).await {
+            Ok(Some(code)) => code,
+            Ok(None) | Err(_) => "unknown".into(),
+        }
+    }
+
+    /// Whether zot has ended by itself.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_finished()
+    }
+
+    /// The last lines of zot's log, shortened to what people need of them.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read(self.directory.join(reaper::LOG)).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<String> = log.lines().filter_map(words).collect();
+        lines[lines.len().saturating_sub(bounds::LOG_LINES)..].join("\n")
+    }
+
+    /// Ends zot and waits until its directory is gone.
+    ///
+    /// # Errors
+    /// What kept the reaper from ending well.
+    pub async fn stop(mut self) -> io::Result<()> {
+        drop(self.input.take());
+        let status = self.reaper.wait().await?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("the reaper ended with {status}"))) }
+    }
+}
+
+/// A line of zot's log as people need it: of its JSON the level, the message and the error; of a Go panic its first line.
+fn words(line: &str) -> Option<String> {
+    let Ok(entry) = serde_json::from_str::<serde_json::Value>(line) else {
+        return line.starts_with("panic:").then(|| line.to_owned()).or_else(|| plain(line));
+    };
+    let word = |name: &str| entry.get(name).and_then(serde_json::Value::as_str);
+    let level = word("level").unwrap_or("info");
+    if level == "info" || level == "debug" {
+        return None;
+    }
+    let error = word("error").map_or_else(String::new, |error| format!(": {error}"));
+    Some(format!("{level}: {}{error}", word("message").unwrap_or_default()))
+}
+
+/// A line that is no JSON, unless it belongs to a stack trace or to the usage text.
+fn plain(line: &str) -> Option<String> {
+    let told = line.starts_with("Error:");
+    told.then(|| line.to_owned())
+}

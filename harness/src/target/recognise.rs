@@ -1,0 +1,81 @@
+//! From "something listens" to "this is a registry": until then all trouble is ours to report, not the registry's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::bounds;
+use crate::error::Trouble;
+use crate::wire::{Exchange, Request, Wire, WireError, challenge};
+
+/// What a registry says of itself.
+#[derive(Debug)]
+pub struct Recognition {
+    /// The release that zot names.
+    pub version: Option<String>,
+    /// The commit that zot names.
+    pub commit: Option<String>,
+    /// The keys of the OpenID providers that zot names.
+    pub providers: Vec<String>,
+    /// What `/v2/_zot/ext/mgmt` answered.
+    pub mgmt: Arc<Exchange>,
+}
+
+/// Waits until `GET /v2/` shows a registry, for at most `wait`, and asks zot what it is.
+///
+/// Ready is 200, or 401 with a challenge, with the version field of the distribution API (distribution-spec,
+/// "Determining Support"; zot v2.1.20 sends it on the 200). Refused connections, 502 and 503 are asked again.
+///
+/// # Errors
+/// Trouble with exit code 3 when nothing answers in time, or what answers is no registry.
+pub async fn recognise(wire: &Wire, wait: Duration) -> Result<Recognition, Trouble> {
+    let deadline = Instant::now() + wait;
+    loop {
+        match wire.send(Request::get("/v2/")).await {
+            Ok(answer) if is_registry(&answer) => break,
+            Ok(answer) if matches!(answer.status(), 502 | 503) && Instant::now() < deadline => {}
+            Ok(answer) => return Err(no_registry(wire, &answer)),
+            Err(WireError::NoAnswer { refused: true, .. }) if Instant::now() < deadline => {}
+            Err(error) => return Err(no_answer(wire, &error, wait)),
+        }
+        tokio::time::sleep(bounds::POLL).await;
+    }
+    let mgmt = wire.send(Request::get("/v2/_zot/ext/mgmt")).await.map_err(|error| no_answer(wire, &error, wait))?;
+    let said = (mgmt.status() == 200).then(|| mgmt.json()).flatten().unwrap_or(Value::Null);
+    let word = |name: &str| said.get(name).and_then(Value::as_str).filter(|word| !word.is_empty()).map(str::to_owned);
+    let providers = said.pointer("/http/auth/openid/providers").and_then(Value::as_object);
+    Ok(Recognition {
+        version: word("releaseTag"),
+        commit: word("commit"),
+        providers: providers.map(|providers| providers.keys().cloned().collect()).unwrap_or_default(),
+        mgmt,
+    })
+}
+
+fn is_registry(answer: &Exchange) -> bool {
+    match answer.status() {
+        200 => answer.header("docker-distribution-api-version") == Some("registry/2.0"),
+        401 => challenge::usable(answer).is_ok(),
+        _ => false,
+    }
+}
+
+fn no_answer(wire: &Wire, error: &WireError, wait: Duration) -> Trouble {
+    let waited = if wait.is_zero() { String::new() } else { format!(" within {} s", wait.as_secs_f32()) };
+    Trouble::unknown(format!("{} does not answer{waited}", wire.registry()), error.to_string())
+        .cure("check the address, and that the registry runs; --wait 60s waits for one that is starting")
+}
+
+fn no_registry(wire: &Wire, answer: &Exchange) -> Trouble {
+    let media_type = answer.header("content-type").unwrap_or("no content type");
+    Trouble::unknown(
+        format!("{} answers, but is no registry", wire.registry()),
+        format!(
+            "GET /v2/ answers {} ({media_type}) without what a registry says: Docker-Distribution-Api-Version on 200, \
+             or a challenge on 401",
+            answer.status()
+        ),
+    )
+    .cure("check the address; behind a proxy, that it sends this name to the registry")
+}

@@ -1,0 +1,134 @@
+//! Which zot a lab is made of, and what it can be asked without serving.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::builtin::{self, MetricsKey};
+use crate::bounds;
+use crate::error::Trouble;
+
+/// What serves a lab's registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Zot {
+    /// The stand-in, inside this process.
+    Embedded,
+    /// A zot binary.
+    Program(PathBuf),
+}
+
+impl Zot {
+    /// Reads `auto`, `embedded` or a path. `auto` takes `environment` (the value of `ZOT_VERIFY_ZOT`), then `zot` on
+    /// `path`; it never falls back to the stand-in.
+    ///
+    /// # Errors
+    /// Usage trouble for a path that is no program, and trouble with exit code 3 when `auto` finds nothing.
+    pub fn choose(word: &str, environment: Option<&str>, path: Option<&std::ffi::OsStr>) -> Result<Self, Trouble> {
+        match word {
+            "embedded" => Ok(Self::Embedded),
+            "auto" => match environment.filter(|value| !value.is_empty()) {
+                Some("embedded") => Ok(Self::Embedded),
+                Some(named) => Self::program(Path::new(named), "ZOT_VERIFY_ZOT"),
+                None => on_path(path).map(Self::Program).ok_or_else(|| {
+                    Trouble::unknown("no zot was found", "there is none on the PATH, and ZOT_VERIFY_ZOT is not set")
+                        .cure(
+                            "give one with --zot PATH or ZOT_VERIFY_ZOT, or ask for the stand-in with --zot embedded, \
+                             which shows how the checks work and says nothing about zot",
+                        )
+                }),
+            },
+            named => Self::program(Path::new(named), "--zot"),
+        }
+    }
+
+    fn program(path: &Path, from: &str) -> Result<Self, Trouble> {
+        let found = if path.components().count() > 1 { Some(path.to_owned()) } else { on_path_named(path) };
+        match found.filter(|found| is_program(found)) {
+            Some(found) => Ok(Self::Program(std::path::absolute(&found).unwrap_or(found))),
+            None => Err(Trouble::usage(
+                format!("{from} names {}, which is no program", path.display()),
+                "it does not exist, or it may not be executed",
+            )
+            .cure("give `auto`, `embedded`, or the path of a zot binary")),
+        }
+    }
+
+    /// How reports name it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Embedded => "embedded".into(),
+            Self::Program(path) => path.display().to_string(),
+        }
+    }
+
+    /// Which key of the built-in configuration this zot takes, told by `zot verify`.
+    ///
+    /// # Errors
+    /// Trouble with exit code 3 when the program cannot be run, or refuses both.
+    pub async fn metrics_key(&self) -> Result<MetricsKey, Trouble> {
+        let Self::Program(program) = self else { return Ok(MetricsKey::AnonymousPolicy) };
+        let mut refused = String::new();
+        for key in [MetricsKey::AnonymousPolicy, MetricsKey::EmptyUser] {
+            match verify(program, key).await? {
+                None => return Ok(key),
+                Some(why) => refused = why,
+            }
+        }
+        Err(Trouble::unknown(format!("{} does not take the built-in lab configuration", program.display()), refused)
+            .cure("zot v2.1.11 is the oldest release with the keys that it needs; for an older one give --config"))
+    }
+}
+
+/// Why `zot verify` refuses the built-in configuration with this key; `None` when it takes it.
+async fn verify(program: &Path, key: MetricsKey) -> Result<Option<String>, Trouble> {
+    let failed = |error: std::io::Error| {
+        Trouble::unknown(format!("`{} verify` could not be run", program.display()), error.to_string())
+            .cure("check that it is a zot for this machine")
+    };
+    let directory = tempfile::Builder::new().prefix("zot-verify-key-").tempdir().map_err(failed)?;
+    let mut config = builtin::config(key);
+    super::adapt::adapt(
+        &mut config,
+        &super::adapt::Places {
+            root: directory.path(),
+            credentials: &directory.path().join("oidc.json"),
+            port: 1,
+            external_url: "http://127.0.0.1:1",
+            issuer: "http://127.0.0.1:1/",
+        },
+    );
+    let path = directory.path().join("config.json");
+    std::fs::write(&path, config.to_text()).map_err(failed)?;
+    std::fs::write(directory.path().join("oidc.json"), r#"{"clientid":"zot","clientsecret":"unused"}"#)
+        .map_err(failed)?;
+    let run =
+        Command::new(program).arg("verify").arg(&path).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(bounds::ZOT_COMMAND, run)
+        .await
+        .map_err(|_| failed(std::io::ErrorKind::TimedOut.into()))?
+        .map_err(failed)?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let told = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+    Ok(Some(told.to_owned()))
+}
+
+fn on_path(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
+    std::env::split_paths(path?).map(|directory| directory.join("zot")).find(|candidate| is_program(candidate))
+}
+
+fn on_path_named(name: &Path) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let local = PathBuf::from(".").join(name);
+    std::iter::once(local).chain(std::env::split_paths(&path).map(|at| at.join(name))).find(|found| is_program(found))
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
