@@ -47,5 +47,8 @@ pub const PORT_ATTEMPTS: usize = 3;
 /// How many labs a self-test runs at a time.
 pub const LABS: usize = 4;
 
+/// The longest secret that is certainly kept out of an excerpt, in bytes.
+pub const SECRET: usize = 4096;
+
 /// How many lines of zot's log an error shows.
 pub const LOG_LINES: usize = 8;

@@ -81,14 +81,11 @@ fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
     runtime()?.block_on(self_test::run(zot, &args.only, &surroundings()?, &mut anstream::stdout()))
 }
 
-/// This program, a new run, and a redactor that knows every secret of the environment.
+/// This program, a new run, and every secret of the environment.
 fn surroundings() -> Result<Surroundings, Trouble> {
     let program = std::env::current_exe()
         .map_err(|error| Trouble::unknown("the program does not know its own path", error.to_string()))?;
-    let around = Surroundings::new(&program);
-    for secret in settings::secrets(|name| std::env::var(name).ok())? {
-        around.redactor.learn(&secret);
-    }
+    let around = Surroundings::new(&program, settings::secrets(|name| std::env::var(name).ok())?);
     let filter = tracing_subscriber::EnvFilter::try_from_env("ZOT_VERIFY_LOG").unwrap_or_default();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(around)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use zot_verify_model::Secret;
 
 use crate::bench::{Bench, Setup};
 use crate::error::Trouble;
@@ -26,6 +27,8 @@ use crate::wire::{Redactor, Wire};
 pub struct Session {
     bench: Bench,
     lab: Option<Lab>,
+    /// What the lab changed in a configuration that was given; nobody wants to know it of the built-in one.
+    changes: Vec<String>,
 }
 
 /// What a session is opened with, besides settings.
@@ -35,16 +38,24 @@ pub struct Surroundings {
     pub program: PathBuf,
     /// The name of this run.
     pub run: String,
-    /// What keeps secrets from being shown.
-    pub redactor: Redactor,
+    /// The secrets of the environment, to be kept out of every output.
+    pub secrets: Vec<Secret>,
 }
 
 impl Surroundings {
     /// Surroundings for a program that can become a reaper, with a new run.
     #[must_use]
-    pub fn new(program: &Path) -> Self {
+    pub fn new(program: &Path, secrets: Vec<Secret>) -> Self {
         let run = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
-        Self { program: program.to_owned(), run, redactor: Redactor::new() }
+        Self { program: program.to_owned(), run, secrets }
+    }
+
+    /// A redactor that knows the secrets of the environment. What is met on the way stays with the session that met it.
+    #[must_use]
+    pub fn redactor(&self) -> Redactor {
+        let redactor = Redactor::new();
+        self.secrets.iter().for_each(|secret| redactor.learn(secret));
+        redactor
     }
 }
 
@@ -62,15 +73,19 @@ impl Session {
                     None => builtin::config(zot.metrics_key().await?),
                 };
                 let spec = lab_spec(zot.clone(), config, &intent, around)?;
-                Self::lab(&spec, intent, around).await
+                let mut session = Self::lab(&spec, intent, around).await?;
+                if settings.config.is_some() {
+                    session.changes = session.lab.as_ref().map(|lab| lab.changes().to_vec()).unwrap_or_default();
+                }
+                Ok(session)
             }
             Target::Live { url, wait, trust } => {
                 let https =
                     [Some(url), intent.issuer.as_ref()].into_iter().flatten().any(|url| url.scheme() == "https");
-                let wire = Wire::new(url.clone(), &around.run, around.redactor.clone(), trust, https)
+                let wire = Wire::new(url.clone(), &around.run, around.redactor(), trust, https)
                     .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
                 let deployment = live::open(&wire, &intent, settings.config.as_ref(), *wait).await?;
-                Ok(Self { bench: bench(deployment, intent, wire), lab: None })
+                Ok(Self { bench: bench(deployment, intent, wire), lab: None, changes: Vec::new() })
             }
         }
     }
@@ -80,8 +95,8 @@ impl Session {
     /// # Errors
     /// As [`LabSpec::start`].
     pub async fn lab(spec: &LabSpec, intent: Arc<Intent>, around: &Surroundings) -> Result<Self, Trouble> {
-        let (lab, wire, deployment) = spec.start(&around.redactor).await?;
-        Ok(Self { bench: bench(deployment, intent, wire), lab: Some(lab) })
+        let (lab, wire, deployment) = spec.start(&around.redactor()).await?;
+        Ok(Self { bench: bench(deployment, intent, wire), lab: Some(lab), changes: Vec::new() })
     }
 
     /// Runs a plan and hands on every judged check.
@@ -120,7 +135,7 @@ impl Session {
             zot_commit: deployment.zot_commit.clone(),
             stand_in: deployment.stand_in,
             made_of: deployment.made_of.clone(),
-            changes: self.lab.as_ref().map(|lab| lab.changes().to_vec()).unwrap_or_default(),
+            changes: self.changes.clone(),
             intent: self.bench.intent.source.clone(),
         }
     }

@@ -198,12 +198,11 @@ async fn alive(bench: Bench) -> Judged {
 async fn no_secrets(bench: Bench) -> Judged {
     let exchange = shared(&bench).await?;
     let text = exchange.text().unwrap_or_default();
-    let leak = text.lines().position(|line| bench.wire.redactor().redact(line) != line);
-    match leak {
-        None => Ok(Proof::of("nothing that would have to be redacted", &exchange)),
-        Some(index) => {
-            let observed = format!("line {} holds what looks like one", index + 1);
-            Err(Breach::new("no key, password or token in the metrics", observed, &exchange).into())
-        }
+    let redactor = bench.wire.redactor();
+    if redactor.redact(text) == text {
+        return Ok(Proof::of("nothing that would have to be redacted", &exchange));
     }
+    let line = text.lines().position(|line| redactor.redact(line) != line).map_or(0, |index| index + 1);
+    let observed = format!("line {line} holds what looks like one");
+    Err(Breach::new("no key, password or token in the metrics", observed, &exchange).into())
 }

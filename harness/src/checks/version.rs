@@ -82,7 +82,7 @@ pub const DOCKER_PING: Trap = Trap {
     since: Release(2, 1, 16),
     cause: "changed in zot v2.1.16: /v2/ answers 401 to Docker user agents where anonymous and other policies are \
             mixed (v2.1.17 widened it to everything that begins with docker/); a daemon without stored credentials \
-            then gives up",
+            then gives up, unless it uses the containerd image store, which never asks /v2/",
     cure: None,
 };
 

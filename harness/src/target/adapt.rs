@@ -14,14 +14,28 @@ const NOWHERE: &str = "http://127.0.0.1:1";
 pub struct Places<'a> {
     /// zot's root directory.
     pub root: &'a Path,
-    /// The file with the OpenID client's name and secret.
-    pub credentials: &'a Path,
+    /// Where zot finds the OpenID client's name and secret.
+    pub credentials: Credentials<'a>,
     /// The port on 127.0.0.1 that zot listens on.
     pub port: u16,
     /// The URL by which everybody reaches the registry.
     pub external_url: &'a str,
     /// The lab's issuer.
     pub issuer: &'a str,
+}
+
+/// Where a registry finds the OpenID client's name and secret.
+#[derive(Debug, Clone, Copy)]
+pub enum Credentials<'a> {
+    /// In a file that nobody else may read, as zot wants it since v2.1.6.
+    File(&'a Path),
+    /// In the configuration, for the stand-in: it never leaves this process.
+    Inline {
+        /// The client's name.
+        client_id: &'a str,
+        /// Its secret.
+        secret: &'a str,
+    },
 }
 
 /// Puts a configuration into a lab. Returns one line a change, `key: old -> new`.
@@ -34,7 +48,14 @@ pub fn adapt(config: &mut ZotConfig, places: &Places<'_>) -> Vec<String> {
     for provider in changes.config.providers() {
         let path = ["http", "auth", "openid", "providers", &provider.key];
         changes.set(&[&path[..], &["issuer"]].concat(), json!(places.issuer));
-        changes.set(&[&path[..], &["credentialsFile"]].concat(), json!(places.credentials));
+        match places.credentials {
+            Credentials::File(file) => changes.set(&[&path[..], &["credentialsFile"]].concat(), json!(file)),
+            Credentials::Inline { client_id, secret } => {
+                changes.remove(&[&path[..], &["credentialsFile"]].concat());
+                changes.config.set(&[&path[..], &["clientid"]].concat(), json!(client_id));
+                changes.config.set(&[&path[..], &["clientsecret"]].concat(), json!(secret));
+            }
+        }
     }
     changes.upstreams();
     changes.remove(&["http", "tls"]);
@@ -95,7 +116,7 @@ mod tests {
         .unwrap();
         let places = Places {
             root: Path::new("/lab/root"),
-            credentials: Path::new("/lab/oidc.json"),
+            credentials: Credentials::File(Path::new("/lab/oidc.json")),
             port: 4711,
             external_url: "http://127.0.0.1:4711",
             issuer: "http://127.0.0.1:4712/application/o/zot/",

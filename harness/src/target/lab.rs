@@ -18,7 +18,7 @@ use zot_verify_model::image::Index;
 use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::{Secret, ZotConfig};
 
-use super::adapt::{Places, adapt};
+use super::adapt::{Credentials, Places, adapt};
 use super::process::{Held, Process};
 use super::zot::Zot;
 use super::{Deployment, ImageName, Kind, Recognition, recognise};
@@ -29,6 +29,9 @@ use crate::wire::{Redactor, Trust, Wire};
 
 /// The image that a lab's registry serves to anybody.
 const PULLED: (&str, &str) = ("zot-verify/pull", "v1");
+
+/// The file with the OpenID client's name and secret, in a lab's directory.
+const CREDENTIALS: &str = "oidc-credentials.json";
 
 /// A lab before it starts.
 #[derive(Debug, Clone)]
@@ -41,7 +44,7 @@ pub struct LabSpec {
     pub client_id: String,
     /// zot-verify itself, which becomes the reaper of a zot process.
     pub program: PathBuf,
-    /// Whether the run's directory stays when the lab ends.
+    /// The name of the run.
     pub run: String,
     seeds: Vec<Seed>,
     rules: Vec<&'static Rule>,
@@ -147,9 +150,16 @@ impl LabSpec {
         let issuer = issuer.serve(router);
 
         let directory = std::env::temp_dir().join(format!("zot-verify-{}-{}", self.run, Uuid::new_v4().simple()));
+        let secret = Secret::new("lab client secret", Uuid::new_v4().simple().to_string());
+        redactor.learn(&secret);
+        let file = directory.join(CREDENTIALS);
+        let credentials = match self.zot {
+            Zot::Embedded => Credentials::Inline { client_id: &self.client_id, secret: secret.expose() },
+            Zot::Program(_) => Credentials::File(&file),
+        };
         let places = Places {
             root: &directory.join("root"),
-            credentials: &directory.join("oidc-credentials.json"),
+            credentials,
             port: inner.unwrap_or(front.number()),
             external_url: &external,
             issuer: &issuer_url,
@@ -165,7 +175,7 @@ impl LabSpec {
 
         match (&self.zot, inner) {
             (Zot::Program(program), Some(port)) => {
-                let process = self.spawn(program, &places, &config, redactor).await.map_err(|error| failed(&error))?;
+                let process = self.spawn(program, directory, &config, &secret).await.map_err(|error| failed(&error))?;
                 let proxy = broken.then(|| proxy::router(format!("http://127.0.0.1:{port}"), &self.rules));
                 let proxy = proxy.transpose().map_err(|error| failed(&error))?.map(|router| front.serve(router));
                 Ok(lab(Registry::Process(Box::new(process)), proxy, config))
@@ -184,23 +194,21 @@ impl LabSpec {
         }
     }
 
+    /// Starts a zot process in a directory of its own, which its reaper makes and removes.
     async fn spawn(
         &self,
         program: &Path,
-        places: &Places<'_>,
+        directory: PathBuf,
         config: &ZotConfig,
-        redactor: &Redactor,
+        secret: &Secret,
     ) -> io::Result<Process> {
-        let directory = places.root.parent().unwrap_or(places.root).to_owned();
         let held = Held::new(&self.program, directory).await?;
-        let secret = Secret::new("lab client secret", Uuid::new_v4().simple().to_string());
-        redactor.learn(&secret);
         let credentials = serde_json::json!({ "clientid": self.client_id, "clientsecret": secret.expose() });
-        write(places.credentials, credentials.to_string().as_bytes())?;
+        write(&held.directory().join(CREDENTIALS), credentials.to_string().as_bytes())?;
         write(&held.directory().join("config.json"), config.to_text().as_bytes())?;
-        std::fs::create_dir_all(places.root)?;
+        let root = held.directory().join("root");
         for file in self.seeds.iter().flat_map(Seed::files) {
-            write(&places.root.join(&file.path), &file.bytes)?;
+            write(&root.join(&file.path), &file.bytes)?;
         }
         held.start(program).await
     }

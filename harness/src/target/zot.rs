@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+use super::adapt::{Credentials, Places, adapt};
 use super::builtin::{self, MetricsKey};
 use crate::bounds;
 use crate::error::Trouble;
@@ -89,11 +90,12 @@ async fn verify(program: &Path, key: MetricsKey) -> Result<Option<String>, Troub
     };
     let directory = tempfile::Builder::new().prefix("zot-verify-key-").tempdir().map_err(failed)?;
     let mut config = builtin::config(key);
-    super::adapt::adapt(
+    let credentials = directory.path().join("oidc.json");
+    adapt(
         &mut config,
-        &super::adapt::Places {
+        &Places {
             root: directory.path(),
-            credentials: &directory.path().join("oidc.json"),
+            credentials: Credentials::File(&credentials),
             port: 1,
             external_url: "http://127.0.0.1:1",
             issuer: "http://127.0.0.1:1/",
@@ -101,8 +103,7 @@ async fn verify(program: &Path, key: MetricsKey) -> Result<Option<String>, Troub
     );
     let path = directory.path().join("config.json");
     std::fs::write(&path, config.to_text()).map_err(failed)?;
-    std::fs::write(directory.path().join("oidc.json"), r#"{"clientid":"zot","clientsecret":"unused"}"#)
-        .map_err(failed)?;
+    std::fs::write(&credentials, r#"{"clientid":"zot","clientsecret":"unused"}"#).map_err(failed)?;
     let run =
         Command::new(program).arg("verify").arg(&path).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(bounds::ZOT_COMMAND, run)

@@ -89,14 +89,13 @@ impl Exchange {
     /// What may be shown of this exchange.
     #[must_use]
     pub fn evidence(&self, redactor: &Redactor) -> Evidence {
-        let body = redactor.redact(&String::from_utf8_lossy(&self.kept));
         Evidence {
             method: self.method.to_string(),
             url: redactor.redact_url(self.url.as_str()),
             request_headers: shown(&self.request_headers, redactor),
             status: self.status.as_u16(),
             response_headers: shown(&self.headers, redactor),
-            body_excerpt: cut(&body, bounds::EXCERPT).to_owned(),
+            body_excerpt: excerpt(&self.kept, redactor),
             body_sha256: self.digest.hex().to_owned(),
             duration_ms: u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
             curl: self.curl(redactor),
@@ -121,8 +120,7 @@ impl Exchange {
             }
         }
         if let Some(body) = &self.request_body {
-            let body = redactor.redact(&String::from_utf8_lossy(body));
-            words.extend(["--data-binary".into(), quoted(cut(&body, bounds::EXCERPT))]);
+            words.extend(["--data-binary".into(), quoted(&excerpt(body, redactor))]);
         }
         words.push(quoted(&redactor.redact_url(self.url.as_str())));
         words.join(" ")
@@ -180,6 +178,15 @@ fn shown(headers: &HeaderMap, redactor: &Redactor) -> Vec<(String, String)> {
             (name.as_str().to_owned(), redactor.redact_header(name.as_str(), &value))
         })
         .collect()
+}
+
+/// The beginning of a body, redacted. Only what can matter is looked through: a secret that the cut would split is at
+/// most [`bounds::SECRET`] long, so that much more is read and, where the body goes on, that much is never shown.
+fn excerpt(body: &[u8], redactor: &Redactor) -> String {
+    let looked = &body[..body.len().min(bounds::EXCERPT + bounds::SECRET)];
+    let shown = redactor.redact(&String::from_utf8_lossy(looked));
+    let safe = if looked.len() < body.len() { shown.len().saturating_sub(bounds::SECRET) } else { shown.len() };
+    cut(&shown, safe.min(bounds::EXCERPT)).to_owned()
 }
 
 /// The longest beginning of `text` that has at most `limit` bytes and ends between two characters.

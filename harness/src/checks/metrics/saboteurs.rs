@@ -29,7 +29,7 @@ static LEAKS: Rule = Rule {
     when: METRICS,
     then: Then::Body(|bytes| {
         // Not a key that zot could have made: it makes 32 hexadecimal digits.
-        [bytes, b"# TYPE leak gauge\nleak{key=\"zak_not_a_real_key_but_shaped_so\"} 1\n"].concat()
+        [bytes, b"# TYPE leak gauge\nleak{key=\"zak_shapedlikeakeybutnokeyatall\"} 1\n"].concat()
     }),
 };
 static RENAMED: Rule =

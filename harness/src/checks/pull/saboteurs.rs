@@ -39,11 +39,11 @@ static HEAD_OTHER_DIGEST: Rule =
     Rule { when: OWN_TAG.methods(&["HEAD"]), then: Then::Header(expect::DIGEST_HEADER, OTHER_DIGEST) };
 static HEAD_REFUSED: Rule = Rule { when: OWN_DIGEST.methods(&["HEAD"]), then: Then::Status(404) };
 
-/// The personas' requests for the same things are told apart by their User-Agent.
+/// The personas ask for the same things and are told apart by their User-Agent.
 const OWN: &[&str] = &["zot-verify/"];
-const OWN_TAG: When = When::path("/v2/*/manifests/v1").agents(OWN);
-const OWN_DIGEST: When = When::path("/v2/*/manifests/sha256:*").agents(OWN);
-const OWN_BLOB: When = When::path("/v2/*/blobs/sha256:*").agents(OWN);
+const OWN_TAG: When = When::path("/v2/zot-verify/pull/manifests/v1").agents(OWN);
+const OWN_DIGEST: When = When::path("/v2/zot-verify/pull/manifests/sha256:*").agents(OWN);
+const OWN_BLOB: When = When::path("/v2/zot-verify/pull/blobs/sha256:*").agents(OWN);
 const OTHER_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The answer's first byte, changed.
