@@ -127,12 +127,14 @@ impl Session {
     /// What reports say before the first check.
     #[must_use]
     pub fn header(&self) -> Header {
-        let deployment = &self.bench.deployment;
+        let (deployment, redactor) = (&self.bench.deployment, self.bench.wire.redactor());
+        // What zot says of itself is text from the wire like any other.
+        let redacted = |word: &Option<String>| word.as_ref().map(|word| redactor.redact(word));
         Header {
             kind: deployment.kind.word(),
-            url: deployment.registry.to_string(),
-            zot_version: deployment.zot_version.clone(),
-            zot_commit: deployment.zot_commit.clone(),
+            url: redactor.redact_url(deployment.registry.as_str()),
+            zot_version: redacted(&deployment.zot_version),
+            zot_commit: redacted(&deployment.zot_commit),
             stand_in: deployment.stand_in,
             made_of: deployment.made_of.clone(),
             changes: self.changes.clone(),

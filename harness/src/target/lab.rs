@@ -219,16 +219,16 @@ impl Lab {
         match &mut self.registry {
             Registry::Embedded(_) => recognise(wire, bounds::READY).await.map_err(Unready::Silent),
             Registry::Process(process) => {
+                let last_words = |process: &Process| wire.redactor().redact(&process.last_words());
                 let recognised = tokio::select! {
-                    recognised = recognise(wire, bounds::READY) => Some(recognised),
-                    code = process.ended() => { return Err(Unready::ended(&code, &process.last_words())); }
+                    recognised = recognise(wire, bounds::READY) => recognised,
+                    code = process.ended() => return Err(Unready::ended(&code, &last_words(process))),
                 };
                 match recognised {
                     // Somebody else may hold the port while our zot gives up.
-                    Some(Ok(_)) if process.has_ended() => Err(Unready::PortTaken),
-                    Some(Ok(recognition)) => Ok(recognition),
-                    Some(Err(trouble)) => Err(Unready::Mute(trouble, process.last_words())),
-                    None => Err(Unready::PortTaken),
+                    Ok(_) if process.has_ended() => Err(Unready::PortTaken),
+                    Ok(recognition) => Ok(recognition),
+                    Err(trouble) => Err(Unready::Mute(trouble, last_words(process))),
                 }
             }
         }

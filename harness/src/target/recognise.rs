@@ -68,7 +68,7 @@ fn no_answer(wire: &Wire, error: &WireError, wait: Duration) -> Trouble {
 }
 
 fn no_registry(wire: &Wire, answer: &Exchange) -> Trouble {
-    let media_type = answer.header("content-type").unwrap_or("no content type");
+    let media_type = wire.redactor().redact(answer.header("content-type").unwrap_or("no content type"));
     Trouble::unknown(
         format!("{} answers, but is no registry", wire.registry()),
         format!(

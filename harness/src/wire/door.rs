@@ -153,13 +153,13 @@ pub const UPLOAD_CHUNK: Door = Door {
             .header("content-type", OCTETS)
             .body(aim.rival.layer.bytes.clone())
     },
-    // A range that contradicts the body is 416 before anything is made; without it the repository would be
-    // (observed on v2.1.20).
+    // A range that contradicts the length of the body is 416 before anything is made; without either of them the
+    // repository would be made (observed on v2.1.20).
     harmless: Some(|aim| {
         Request::new(Method::PATCH, aim.uploads(&aim.upload))
             .header("content-type", OCTETS)
             .header("content-range", "0-9")
-            .body("")
+            .body("x")
     }),
     watch: |aim| vec![Request::get(aim.uploads(&aim.upload))],
 };

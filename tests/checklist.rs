@@ -1,0 +1,98 @@
+//! The checklist as tests: one a check, through the same engine as the command.
+//!
+//! The target is `ZOT_VERIFY_TARGET`: `embedded` (the default), `auto`, the path of a zot binary, or the URL of a live
+//! registry. It is opened when the first check needs it, so `--list` starts nothing.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use tokio::runtime::Runtime;
+use zot_verify::catalogue;
+use zot_verify::error::Trouble;
+use zot_verify::run::outcome::{CheckOutcome, Verdict};
+use zot_verify::session::{Session, Surroundings};
+use zot_verify::settings::args::{Args, Command};
+use zot_verify::settings::{self, Settings};
+
+/// The target, opened once; an outcome for every check that asks it.
+#[derive(Default)]
+struct Shared {
+    opened: OnceLock<Result<(Runtime, Mutex<Option<Arc<Session>>>), String>>,
+}
+
+impl Shared {
+    fn run_one(&self, id: &str) -> Result<CheckOutcome, Failed> {
+        let (runtime, session) = self.opened.get_or_init(|| open().map_err(|trouble| trouble.to_string())).as_ref()?;
+        let session = session.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or("the target is closed")?;
+        Ok(runtime.block_on(session.run_one(id))?)
+    }
+
+    fn close(&self) -> Result<(), Failed> {
+        let Some(Ok((runtime, session))) = self.opened.get() else { return Ok(()) };
+        let session = session.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match session.and_then(Arc::into_inner) {
+            Some(session) => Ok(runtime.block_on(session.close())?),
+            None => Ok(()),
+        }
+    }
+}
+
+fn open() -> Result<(Runtime, Mutex<Option<Arc<Session>>>), Trouble> {
+    zot_verify_fixtures::crypto::install();
+    let failed = |error: std::io::Error| Trouble::unknown("no runtime could be started", error.to_string());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let secrets = settings::secrets(|name| std::env::var(name).ok())?;
+    let around = Surroundings::new(Path::new(env!("CARGO_BIN_EXE_zot-verify")), secrets);
+    let session = runtime.block_on(Session::open(&settings()?, &around))?;
+    Ok((runtime, Mutex::new(Some(Arc::new(session)))))
+}
+
+/// What the command would make of the target.
+fn settings() -> Result<Settings, Trouble> {
+    let target = std::env::var("ZOT_VERIFY_TARGET").unwrap_or_else(|_| "embedded".into());
+    let words = if target.contains("://") { vec!["live", &target] } else { vec!["local", "--zot", &target] };
+    let usage = |error: clap::Error| Trouble::usage("ZOT_VERIFY_TARGET cannot be used", error.to_string());
+    let words = std::iter::once("zot-verify").chain(words);
+    let matches = Args::command().try_get_matches_from(words).map_err(usage)?;
+    let typed = Args::from_arg_matches(&matches).map_err(usage)?;
+    let (_, matches) = matches.subcommand().ok_or_else(|| Trouble::nothing_ran("no command"))?;
+    match &typed.command {
+        Command::Live(typed) => Settings::live(typed, matches),
+        Command::Local(typed) => Settings::local(typed, matches),
+        _ => Err(Trouble::nothing_ran("no target")),
+    }
+}
+
+/// A warning is a pass here, as its exit code is for the command; an error is a failure, as nothing is proven.
+fn told(outcome: &CheckOutcome) -> Result<Completion, Failed> {
+    let lines = outcome.deciding().map(|part| {
+        let expected = part.expected.as_ref().map_or_else(String::new, |expected| format!(", not: {expected}"));
+        let hint = part.hint.as_ref().map_or_else(String::new, |hint| format!("\n  {}", hint.cause));
+        format!("{}: {}{expected}{hint}", outcome.check.part_id(part.part), part.reason)
+    });
+    match outcome.verdict {
+        Verdict::Pass | Verdict::Warn => Ok(Completion::Completed),
+        Verdict::Skipped => Ok(Completion::ignored_with(lines.collect::<Vec<_>>().join("; "))),
+        Verdict::NotRun | Verdict::Error | Verdict::Fail => Err(lines.collect::<Vec<_>>().join("\n").into()),
+    }
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let shared = Arc::new(Shared::default());
+    let trials = catalogue::CHECKS
+        .iter()
+        .map(|check| {
+            let shared = Arc::clone(&shared);
+            Trial::ignorable_test(check.id, move || told(&shared.run_one(check.id)?))
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Err(left) = shared.close() {
+        eprintln!("{}", left.message().unwrap_or("the target could not be closed"));
+        std::process::exit(101);
+    }
+    conclusion.exit();
+}

@@ -1,0 +1,85 @@
+//! Whatever ends a run, nothing of it is left: no process, no directory.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+use zot_verify::target::zot::Zot;
+
+use super::support;
+
+/// How long a reaper may take; it is told within microseconds and waits for zot to end.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A run that is killed while its zot works.
+pub(crate) fn killed_run_leaves_nothing(zot: &Zot) -> Result<(), Failed> {
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let temporary = tempfile::tempdir()?;
+        let mut run = support::command(temporary.path())
+            .args(["self-test", "--zot", &zot.name()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        until("a lab's configuration", || lab_file(temporary.path(), "zot.log"))?;
+        end(&mut run, signal)?;
+        until(&format!("nothing left after {signal:?}"), || support::nothing_left(temporary.path()).is_ok())?;
+    }
+    Ok(())
+}
+
+/// A run that is killed while its zot does not get ready.
+pub(crate) fn killed_start_leaves_nothing() -> Result<(), Failed> {
+    let tools = tempfile::tempdir()?;
+    let zot = tools.path().join("zot");
+    let mark = tools.path().join("alive");
+    std::fs::write(
+        &zot,
+        format!("#!/bin/sh\ntest \"$1\" = verify && exit 0\necho $$ > {}\nexec sleep 1000\n", mark.display()),
+    )?;
+    std::fs::set_permissions(&zot, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let temporary = tempfile::tempdir()?;
+        let mut run = support::command(temporary.path())
+            .args(["local", "--zot"])
+            .arg(&zot)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let pid = || std::fs::read_to_string(&mark).ok().and_then(|text| Pid::from_raw(text.trim().parse().ok()?));
+        until("the zot that never gets ready", || pid().is_some())?;
+        let zot = pid().ok_or("no pid")?;
+        let code = end(&mut run, signal)?;
+        if signal != Signal::KILL && code != Some(130) {
+            return Err(format!("exit code {code:?} after {signal:?}, not 130").into());
+        }
+        until(&format!("nothing left after {signal:?}"), || support::nothing_left(temporary.path()).is_ok())?;
+        until(&format!("no zot left after {signal:?}"), || rustix::process::test_kill_process(zot).is_err())?;
+        std::fs::remove_file(&mark)?;
+    }
+    Ok(())
+}
+
+fn end(run: &mut Child, signal: Signal) -> Result<Option<i32>, Failed> {
+    let pid = Pid::from_raw(i32::try_from(run.id())?).ok_or("no pid")?;
+    kill_process(pid, signal)?;
+    Ok(run.wait()?.code())
+}
+
+fn lab_file(temporary: &Path, name: &str) -> bool {
+    let entries = std::fs::read_dir(temporary).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().join(name).exists())
+}
+
+/// Waits for a condition, which a deadline turns into a failure.
+fn until(what: &str, holds: impl Fn() -> bool) -> Result<(), Failed> {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        if Instant::now() > deadline {
+            return Err(format!("not seen in time: {what}").into());
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
+}

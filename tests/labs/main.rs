@@ -1,0 +1,60 @@
+//! Scenarios in throwaway labs: each runs on the embedded stand-in, and on a real zot where one is found.
+//!
+//! A zot is `ZOT_VERIFY_ZOT`, else `zot` on the PATH; without one its scenarios report themselves as ignored, by name.
+
+mod bite;
+mod cleanup;
+mod harmless;
+mod leak;
+mod opinion;
+mod personas;
+mod support;
+mod verdicts;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use zot_verify::target::zot::Zot;
+
+/// A scenario on a lab made of the given zot.
+type Scenario = fn(&Zot) -> Result<(), Failed>;
+
+/// What runs on both.
+const SCENARIOS: &[(&str, Scenario)] = &[
+    ("every-saboteur-is-caught", bite::every_saboteur_is_caught),
+    ("parts-send-what-they-declare", bite::parts_send_what_they_declare),
+    ("built-in-lab", verdicts::built_in_lab),
+    ("deployed-shape", verdicts::deployed_shape),
+    ("personas-send-what-programs-send", personas::send_what_programs_send),
+    ("live-changes-nothing", harmless::live_changes_nothing),
+    ("live-changes-nothing-even-if-all-doors-are-open", harmless::open_doors),
+    ("another-client-agrees", opinion::another_client_agrees),
+];
+
+/// What makes sense with a zot process only.
+const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
+    ("killed-run-leaves-nothing", cleanup::killed_run_leaves_nothing),
+    ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
+];
+
+/// What needs no zot of either kind.
+const OTHERS: &[(&str, fn() -> Result<(), Failed>)] = &[
+    ("no-output-holds-a-secret", leak::no_output_holds_a_secret),
+    ("killed-start-leaves-nothing", cleanup::killed_start_leaves_nothing),
+];
+
+fn main() {
+    zot_verify_fixtures::crypto::install();
+    let arguments = Arguments::from_args();
+    let zot = support::zot();
+    let mut trials: Vec<Trial> = OTHERS.iter().map(|(name, scenario)| Trial::test(*name, move || scenario())).collect();
+    for (name, scenario) in SCENARIOS {
+        trials.push(Trial::test(format!("stand-in::{name}"), move || scenario(&Zot::Embedded)));
+    }
+    for (name, scenario) in SCENARIOS.iter().chain(PROCESS_SCENARIOS) {
+        let zot = zot.clone();
+        trials.push(Trial::ignorable_test(format!("zot::{name}"), move || match &zot {
+            Ok(zot) => scenario(zot).map(|()| Completion::Completed),
+            Err(reason) => Ok(Completion::ignored_with(reason)),
+        }));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}

@@ -1,0 +1,83 @@
+//! What a lab's run says.
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+use zot_verify::target::zot::Zot;
+
+use super::support;
+
+/// The built-in lab is good; only Docker's family warns, where the release has that trap.
+pub(crate) fn built_in_lab(zot: &Zot) -> Result<(), Failed> {
+    let (output, report) = support::local(zot, &[])?;
+    expect(output.status.code(), Some(0))?;
+    expect(report["target"]["stand_in"].as_bool(), Some(*zot == Zot::Embedded))?;
+    let trapped = since(&report, (2, 1, 16));
+    for (id, verdict) in support::verdicts(&report) {
+        expect(verdict, if id == "pull.personas" && trapped { "warn" } else { "pass" })
+            .map_err(|error| named(id, &error))?;
+    }
+    if trapped {
+        let personas = result(&report, "pull.personas")?;
+        let warned: Vec<&str> = parts(personas, "warn");
+        let docker: &[&str] =
+            if since(&report, (2, 1, 17)) { &["docker", "compose", "cri-dockerd"] } else { &["docker"] };
+        expect(&warned[..], docker)?;
+        let hint = personas["hint"].as_str().unwrap_or_default();
+        expect(hint.contains("v2.1.16") && hint.contains("no configuration"), true)?;
+    }
+    Ok(())
+}
+
+/// The shape that the owner deploys: since v2.1.18 metrics go dark, and nothing else does.
+pub(crate) fn deployed_shape(zot: &Zot) -> Result<(), Failed> {
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/deployed.json");
+    let (output, report) = support::local(zot, &["--config", config])?;
+    let dark = since(&report, (2, 1, 18));
+    expect(output.status.code(), Some(i32::from(dark)))?;
+    let failed: Vec<&str> =
+        support::verdicts(&report).into_iter().filter(|(_, verdict)| *verdict == "fail").map(|(id, _)| id).collect();
+    expect(&failed[..], if dark { &["metrics.anonymous"] } else { &[] })?;
+    if dark {
+        let hint = result(&report, "metrics.anonymous")?["hint"].as_str().unwrap_or_default();
+        expect(hint.contains("metrics.anonymousPolicy") && hint.contains("v2.1.18"), true)?;
+    }
+    Ok(())
+}
+
+/// A key that zot does not know is zot's to refuse, in its own words.
+pub(crate) fn unknown_key(zot: &Zot) -> Result<(), Failed> {
+    let temporary = tempfile::tempdir()?;
+    let config = tempfile::NamedTempFile::new()?;
+    std::fs::write(config.path(), r#"{"storage":{},"http":{"fooBar":1}}"#)?;
+    let output = support::command(temporary.path())
+        .args(["local", "--zot", &zot.name(), "--config"])
+        .arg(config.path())
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    expect(output.status.code(), Some(3)).map_err(|error| named(&told, &error))?;
+    expect(told.to_lowercase().contains("foobar"), true).map_err(|error| named(&told, &error))?;
+    support::nothing_left(temporary.path())
+}
+
+fn since(report: &Value, release: (u16, u16, u16)) -> bool {
+    let named = report["target"]["zot_version"].as_str().and_then(zot_verify::checks::version::Release::parse);
+    named.is_none_or(|named| (named.0, named.1, named.2) >= release)
+}
+
+fn result<'a>(report: &'a Value, id: &str) -> Result<&'a Value, Failed> {
+    let results = report["results"].as_array();
+    results.and_then(|all| all.iter().find(|result| result["id"] == id)).ok_or_else(|| format!("no {id}").into())
+}
+
+fn parts<'a>(result: &'a Value, verdict: &str) -> Vec<&'a str> {
+    let parts = result["parts"].as_array().into_iter().flatten();
+    parts.filter(|part| part["verdict"] == verdict).filter_map(|part| part["name"].as_str()).collect()
+}
+
+fn expect<T: PartialEq + std::fmt::Debug>(found: T, wanted: T) -> Result<(), Failed> {
+    if found == wanted { Ok(()) } else { Err(format!("{found:?}, not {wanted:?}").into()) }
+}
+
+fn named(what: &str, error: &Failed) -> Failed {
+    format!("{what}: {}", error.message().unwrap_or_default()).into()
+}
