@@ -29,8 +29,12 @@ pub const PERSONA_LAYER_READ: u64 = 1 << 20;
 /// How many bytes of a body stand in a report.
 pub const EXCERPT: usize = 1024;
 
-/// How long a zot process or an embedded registry may take until it answers.
-pub const READY: Duration = Duration::from_secs(20);
+/// The longest time that can be asked for; more is a slip of the hand, and sums of such times cannot overflow.
+pub const LONGEST_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a zot process or an embedded registry may take until it answers; less than [`RUN`], so that there is time
+/// left to say what zot said.
+pub const READY: Duration = Duration::from_secs(15);
 
 /// How long to wait between two questions whether something is ready.
 pub const POLL: Duration = Duration::from_millis(10);

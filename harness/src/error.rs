@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::report::printable;
 use crate::run::exit::Exit;
 
 /// Trouble that ends the program before or instead of a verdict.
@@ -48,6 +49,13 @@ impl Trouble {
         self
     }
 
+    /// The same trouble in a run that would have ended with `other`.
+    #[must_use]
+    pub fn among(mut self, other: Exit) -> Self {
+        self.exit = self.exit.or(other);
+        self
+    }
+
     /// What the process should end with.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -57,9 +65,10 @@ impl Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+        f.write_str(&printable(&self.what))?;
         for (label, text) in [("why", &self.why), ("do", &self.cure)] {
-            for (index, line) in text.iter().flat_map(|text| text.lines()).enumerate() {
+            let text = text.as_deref().map(printable).unwrap_or_default();
+            for (index, line) in text.lines().enumerate() {
                 write!(f, "\n  {:>3}  {line}", if index == 0 { label } else { "" })?;
             }
         }

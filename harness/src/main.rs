@@ -1,20 +1,17 @@
 //! The command: settings, target, plan, run, report, exit code.
 
-use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use zot_verify::error::Trouble;
-use zot_verify::report::{self, Brief, Json, Junit, Reporters, Text};
+use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text};
 use zot_verify::run::exit::Exit;
 use zot_verify::run::plan::Plan;
 use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs};
 use zot_verify::settings::{self, Settings};
 use zot_verify::target::reaper;
-use zot_verify::target::zot::Zot;
 use zot_verify::{catalogue, self_test};
 
 fn main() -> ExitCode {
@@ -31,7 +28,8 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(trouble) => {
             let _ = anstream::stdout().flush();
-            eprintln!("zot-verify: {trouble}");
+            // `eprintln!` would panic where nobody reads any more.
+            let _ = writeln!(std::io::stderr(), "zot-verify: {trouble}");
             ExitCode::from(trouble.exit().code())
         }
     }
@@ -66,18 +64,18 @@ fn verify(settings: &Settings) -> Result<Exit, Trouble> {
         Format::Brief => reporters.add(Brief::new(anstream::stdout(), anstream::stderr())),
         Format::Json => reporters.add(Json::new(anstream::stdout())),
     }
+    let mut files = Files::default();
     if let Some(path) = &settings.json {
-        reporters.add(Json::new(create(path)?));
+        reporters.add(Json::new(files.create(path)?));
     }
     if let Some(path) = &settings.junit {
-        reporters.add(Junit::new(create(path)?));
+        reporters.add(Junit::new(files.create(path)?));
     }
     runtime()?.block_on(session::verify(settings, &around, &mut reporters))
 }
 
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
-    let environment = std::env::var("ZOT_VERIFY_ZOT").ok();
-    let zot = Zot::choose(&args.zot, environment.as_deref(), std::env::var_os("PATH").as_deref())?;
+    let (zot, _) = settings::zot(&args.zot)?;
     runtime()?.block_on(self_test::run(zot, &args.only, &surroundings()?, &mut anstream::stdout()))
 }
 
@@ -97,13 +95,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
         .enable_all()
         .build()
         .map_err(|error| Trouble::unknown("no runtime could be started", error.to_string()))
-}
-
-fn create(path: &Path) -> Result<File, Trouble> {
-    File::create(path).map_err(|error| {
-        Trouble::usage(format!("{} could not be written", path.display()), error.to_string())
-            .cure("give a path in a directory that exists and may be written")
-    })
 }
 
 /// A closed pipe, as with `| head`, is the reader's choice and no trouble.

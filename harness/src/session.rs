@@ -10,7 +10,7 @@ use zot_verify_model::Secret;
 
 use crate::bench::{Bench, Setup};
 use crate::error::Trouble;
-use crate::report::Reporter;
+use crate::report::{Reporter, printable};
 use crate::run::event::{Counts, Event, Header, Summary};
 use crate::run::exit::Exit;
 use crate::run::outcome::CheckOutcome;
@@ -129,7 +129,7 @@ impl Session {
     pub fn header(&self) -> Header {
         let (deployment, redactor) = (&self.bench.deployment, self.bench.wire.redactor());
         // What zot says of itself is text from the wire like any other.
-        let redacted = |word: &Option<String>| word.as_ref().map(|word| redactor.redact(word));
+        let redacted = |word: &Option<String>| word.as_ref().map(|word| printable(&redactor.redact(word)));
         Header {
             kind: deployment.kind.word(),
             url: redactor.redact_url(deployment.registry.as_str()),
@@ -182,9 +182,9 @@ pub async fn verify(settings: &Settings, around: &Surroundings, reporter: &mut d
             .cure("leave out --skip, or name checks; `zot-verify list` shows them"));
     }
     let (end, listen) = watch::channel(End::Open);
-    let watcher = tokio::spawn(end_of_run(end, settings.timeout)?);
-    let result = watched(settings, around, reporter, &plan, listen).await;
-    watcher.abort();
+    let signals = tokio::spawn(interrupted(end.clone())?);
+    let result = watched(settings, around, reporter, &plan, end, listen).await;
+    signals.abort();
     result
 }
 
@@ -193,57 +193,78 @@ async fn watched(
     around: &Surroundings,
     reporter: &mut dyn Reporter,
     plan: &Plan,
-    listen: watch::Receiver<End>,
+    end: watch::Sender<End>,
+    mut listen: watch::Receiver<End>,
 ) -> Result<Exit, Trouble> {
-    let mut interrupted = listen.clone();
+    let start = Instant::now();
+    let limit = settings.timeout + settings.target.wait();
     let session = tokio::select! {
         session = Session::open(settings, around) => session?,
-        _ = interrupted.wait_for(|end| *end == End::Interrupted) => return Err(Trouble::interrupted()),
+        _ = listen.wait_for(|end| *end == End::Interrupted) => return Err(Trouble::interrupted()),
+        () = tokio::time::sleep(limit) => return Err(not_open(limit)),
     };
+    // What was spent waiting for a registry that starts is not missing for the checks.
+    let left = limit.saturating_sub(start.elapsed()).min(settings.timeout);
+    let timer = tokio::spawn(end_after(left, end, settings.timeout));
     let mut told = reporter.tell(&Event::Started(&session.header()));
     let start = Instant::now();
     let outcomes = session
         .run(plan, listen.clone(), |outcome| {
+            let now = reporter.tell(&Event::Judged(outcome));
             if told.is_ok() {
-                told = reporter.tell(&Event::Judged(outcome));
+                told = now;
             }
         })
         .await;
-    let summary = Summary {
-        counts: Counts::of(&outcomes),
-        exit: Exit::of(&outcomes, *listen.borrow() == End::Interrupted),
-        duration: start.elapsed(),
-        requests: session.bench.wire.requests(),
-    };
-    let told = told.and_then(|()| reporter.tell(&Event::Ended(&summary)));
-    session.close().await?;
-    told.map_err(|error| {
-        Trouble::unknown("the report could not be written", error.to_string()).cure("check the disk and the pipe")
+    timer.abort();
+    let exit = Exit::of(&outcomes, *listen.borrow() == End::Interrupted);
+    let (counts, duration, requests) = (Counts::of(&outcomes), start.elapsed(), session.bench.wire.requests());
+    // Closed before the end is told, so that no report says less than the exit code.
+    let closed = session.close().await.map_err(|trouble| trouble.among(exit));
+    let exit = closed.as_ref().map_or_else(Trouble::exit, |()| exit);
+    let ended = reporter.tell(&Event::Ended(&Summary { counts, exit, duration, requests }));
+    closed?;
+    told.and(ended).map_err(|error| {
+        Trouble::unknown("the report could not be written", error.to_string()).cure("check the disk").among(exit)
     })?;
-    Ok(summary.exit)
+    Ok(exit)
 }
 
-/// Ends the run at a signal, or when its time is over.
-fn end_of_run(
-    end: watch::Sender<End>,
-    timeout: Duration,
-) -> Result<impl Future<Output = ()> + Send + 'static, Trouble> {
+fn not_open(limit: Duration) -> Trouble {
+    let limit = humantime::format_duration(limit);
+    Trouble::unknown(format!("no registry was ready within {limit}"), "the whole run may take no longer")
+        .cure("check that it answers at all; --timeout gives more time")
+}
+
+/// Ends the run at a signal.
+fn interrupted(end: watch::Sender<End>) -> Result<impl Future<Output = ()> + Send + 'static, Trouble> {
     let failed = |error: std::io::Error| Trouble::unknown("signals cannot be received", error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     Ok(async move {
         tokio::select! {
-            _ = interrupt.recv() => { end.send_replace(End::Interrupted); }
-            _ = terminate.recv() => { end.send_replace(End::Interrupted); }
-            () = tokio::time::sleep(timeout) => { end.send_replace(End::OutOfTime(timeout)); }
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
+        end.send_replace(End::Interrupted);
         end.closed().await;
     })
 }
 
 /// Ends the run when its time is over, and lets it finish.
 pub(crate) async fn out_of_time(end: watch::Sender<End>, timeout: Duration) {
-    tokio::time::sleep(timeout).await;
-    end.send_replace(End::OutOfTime(timeout));
+    end_after(timeout, end, timeout).await;
+}
+
+/// Ends the run after what is `left` of its `limit`, unless it was interrupted first.
+async fn end_after(left: Duration, end: watch::Sender<End>, limit: Duration) {
+    tokio::time::sleep(left).await;
+    end.send_if_modified(|now| {
+        let open = *now == End::Open;
+        if open {
+            *now = End::OutOfTime(limit);
+        }
+        open
+    });
     end.closed().await;
 }

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use super::Reporter;
+use super::text::{groups, names};
 use crate::run::event::Event;
-use crate::run::outcome::{CheckOutcome, Verdict};
+use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
 
 /// Writes verdicts to one stream and their reasons to another.
 #[derive(Debug)]
@@ -12,31 +13,38 @@ pub struct Brief<O, E> {
     out: O,
     reasons: E,
     stand_in: bool,
+    skipped: Vec<String>,
 }
 
 impl<O: Write, E: Write> Brief<O, E> {
     /// A reporter that writes verdicts to `out` and reasons to `reasons`.
     pub fn new(out: O, reasons: E) -> Self {
-        Self { out, reasons, stand_in: false }
+        Self { out, reasons, stand_in: false, skipped: Vec::new() }
     }
 
     fn judged(&mut self, outcome: &CheckOutcome) -> io::Result<()> {
+        let id = outcome.check.id;
         let stand_in = if self.stand_in { " (stand-in)" } else { "" };
-        writeln!(self.out, "{:<32} {}{stand_in}", outcome.check.id, word(outcome))?;
-        for part in outcome.deciding().filter(|part| part.verdict > Verdict::Pass) {
-            let (name, verdict) = (part.part.name, part.verdict.word());
-            match &part.expected {
-                Some(expected) => {
-                    writeln!(self.reasons, "{}/{name}: {verdict}: {}, not: {expected}", outcome.check.id, part.reason)?;
-                }
-                None => writeln!(self.reasons, "{}/{name}: {verdict}: {}", outcome.check.id, part.reason)?,
+        writeln!(self.out, "{id:<32} {}{stand_in}", word(outcome))?;
+        if outcome.verdict == Verdict::Skipped {
+            self.skipped.push(format!("{id} ({})", reason(outcome)));
+        } else if outcome.verdict > Verdict::Pass {
+            for group in groups(outcome, &[outcome.verdict]) {
+                let PartOutcome { reason, expected, .. } = group[0];
+                let not = expected.as_ref().map_or_else(String::new, |expected| format!(", not: {expected}"));
+                let told = one_line(&format!("{reason}{not}"));
+                writeln!(self.reasons, "{id}/{}: {}: {told}", names(&group), outcome.verdict.word())?;
             }
         }
-        if outcome.verdict == Verdict::Skipped {
-            let reason = outcome.parts.first().map_or("", |part| &part.reason);
-            writeln!(self.reasons, "{}: skipped: {reason}", outcome.check.id)?;
-        }
         Ok(())
+    }
+
+    fn ended(&mut self) -> io::Result<()> {
+        if !self.skipped.is_empty() {
+            writeln!(self.reasons, "skipped: {}", self.skipped.join("; "))?;
+        }
+        self.reasons.flush()?;
+        self.out.flush()
     }
 }
 
@@ -48,7 +56,7 @@ impl<O: Write, E: Write> Reporter for Brief<O, E> {
                 Ok(())
             }
             Event::Judged(outcome) => self.judged(outcome),
-            Event::Ended(_) => self.out.flush(),
+            Event::Ended(_) => self.ended(),
         }
     }
 }
@@ -63,11 +71,18 @@ fn word(outcome: &CheckOutcome) -> String {
         Verdict::Skipped => "SKIPPED",
         Verdict::NotRun => "NOT-RUN",
     };
-    let skipped: Vec<_> = outcome.parts_that(Verdict::Skipped).collect();
-    if outcome.verdict != Verdict::Pass || skipped.is_empty() {
+    let (skipped, parts) = (outcome.parts_that(Verdict::Skipped).count(), outcome.parts.len());
+    if outcome.verdict != Verdict::Pass || skipped == 0 {
         return word.to_owned();
     }
-    let judged = outcome.parts.len() - skipped.len();
-    let names: Vec<&str> = skipped.iter().map(|part| part.part.name).collect();
-    format!("{word} ({judged}/{}: not {}: {})", outcome.parts.len(), names.join(", "), skipped[0].reason)
+    format!("{word} ({}/{parts}: {})", parts - skipped, reason(outcome))
+}
+
+/// Why parts were skipped; of several reasons the first.
+fn reason(outcome: &CheckOutcome) -> String {
+    outcome.parts_that(Verdict::Skipped).next().map_or_else(String::new, |part| one_line(&part.reason))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
-use super::Reporter;
+use super::{Reporter, text};
 use crate::run::event::{Event, Header};
 use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
 
@@ -37,7 +37,7 @@ impl<W: Write> Junit<W> {
         }
         suite.set_time(outcome.duration());
         for part in &outcome.parts {
-            suite.add_test_case(case(outcome, part));
+            suite.add_test_case(case(outcome, part, self.header.as_ref()));
         }
         suite
     }
@@ -61,7 +61,7 @@ impl<W: Write> Reporter for Junit<W> {
     }
 }
 
-fn case(outcome: &CheckOutcome, part: &PartOutcome) -> TestCase {
+fn case(outcome: &CheckOutcome, part: &PartOutcome, header: Option<&Header>) -> TestCase {
     let status = match part.verdict {
         Verdict::Pass | Verdict::Warn => TestCaseStatus::success(),
         Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
@@ -78,9 +78,11 @@ fn case(outcome: &CheckOutcome, part: &PartOutcome) -> TestCase {
         }
         _ => {
             case.status.set_message(XmlString::new(&part.reason));
+            case.status.set_type(part.verdict.word());
             let details = [
                 part.expected.as_ref().map(|expected| format!("expected: {expected}")),
                 part.hint.as_ref().map(|hint| format!("cause: {}", hint.cause)),
+                part.hint.as_ref().map(|hint| format!("cure: {}", text::cure(hint.cure.as_deref(), header))),
                 part.curl.as_ref().map(|curl| format!("repeat: {curl}")),
             ];
             let details: Vec<String> = details.into_iter().flatten().collect();

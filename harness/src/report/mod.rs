@@ -2,6 +2,7 @@
 
 mod brief;
 pub mod describe;
+mod files;
 mod json;
 mod junit;
 mod text;
@@ -9,6 +10,7 @@ mod text;
 use std::io::{self, Write};
 
 pub use self::brief::Brief;
+pub use self::files::Files;
 pub use self::json::Json;
 pub use self::junit::Junit;
 pub use self::text::Text;
@@ -23,7 +25,8 @@ pub trait Reporter {
     fn tell(&mut self, event: &Event<'_>) -> io::Result<()>;
 }
 
-/// Tells every event to each of several reporters.
+/// Tells every event to each of several reporters. One that fails is told no more, and spoils nothing for the others;
+/// that nobody reads any more, as with `| head`, is the reader's choice and no failure.
 #[derive(Default)]
 pub struct Reporters(Vec<Box<dyn Reporter>>);
 
@@ -36,8 +39,31 @@ impl Reporters {
 
 impl Reporter for Reporters {
     fn tell(&mut self, event: &Event<'_>) -> io::Result<()> {
-        self.0.iter_mut().try_for_each(|reporter| reporter.tell(event))
+        let mut result = Ok(());
+        self.0.retain_mut(|reporter| match reporter.tell(event) {
+            Ok(()) => true,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::BrokenPipe {
+                    result = Err(error);
+                }
+                false
+            }
+        });
+        result
     }
+}
+
+/// `text` without characters that a terminal would obey: some of it comes from servers.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push(c),
+            _ if c.is_control() => shown.extend(c.escape_default()),
+            _ => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// `1 check`, `2 checks`.

@@ -132,15 +132,16 @@ impl<W: Write> Reporter for Text<W> {
 pub(super) fn cure(cure: Option<&str>, header: Option<&Header>) -> String {
     cure.map_or_else(
         || {
-            let version = header.and_then(|header| header.zot_version.as_deref()).unwrap_or("this release");
-            format!("none: no configuration of zot {version} changes it")
+            let version = header.and_then(|header| header.zot_version.as_deref());
+            let release = version.map_or_else(|| "this release".to_owned(), |version| format!("zot {version}"));
+            format!("none: no configuration of {release} changes it")
         },
         str::to_owned,
     )
 }
 
 /// Parts with one of these verdicts; those that say the same stand together.
-fn groups<'a>(outcome: &'a CheckOutcome, verdicts: &[Verdict]) -> Vec<Vec<&'a PartOutcome>> {
+pub(super) fn groups<'a>(outcome: &'a CheckOutcome, verdicts: &[Verdict]) -> Vec<Vec<&'a PartOutcome>> {
     let mut groups: Vec<Vec<&PartOutcome>> = Vec::new();
     for part in outcome.parts.iter().filter(|part| verdicts.contains(&part.verdict)) {
         let says = |part: &PartOutcome| (part.verdict, part.expected.clone(), part.reason.clone(), part.hint.clone());
@@ -152,7 +153,7 @@ fn groups<'a>(outcome: &'a CheckOutcome, verdicts: &[Verdict]) -> Vec<Vec<&'a Pa
     groups
 }
 
-fn names(group: &[&PartOutcome]) -> String {
+pub(super) fn names(group: &[&PartOutcome]) -> String {
     group.iter().map(|part| part.part.name).collect::<Vec<_>>().join(", ")
 }
 

@@ -38,6 +38,13 @@ impl Exit {
         }
     }
 
+    /// Of two ends the one that counts: 130 > 2 > 1 > 3 > 4 > 0.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let order = [Self::Interrupted, Self::Usage, Self::Failed, Self::Unknown, Self::NothingRan];
+        order.into_iter().find(|end| [self, other].contains(end)).unwrap_or(Self::Good)
+    }
+
     /// The number.
     #[must_use]
     pub fn code(self) -> u8 {

@@ -12,6 +12,7 @@ use super::outcome::{CheckOutcome, Halt, Judged, PartOutcome, Verdict};
 use super::plan::{Plan, PlannedCheck, PlannedPart};
 use crate::bench::Bench;
 use crate::check::{Level, Probe};
+use crate::report::printable;
 use crate::wire::{Exchange, Wire};
 
 /// Why parts that have not ended are given up.
@@ -128,7 +129,7 @@ fn outcome(planned: &PlannedPart, ended: Ended, wire: &Wire, duration: Duration)
         duration,
         requests: own.len(),
     };
-    let redact = |text: &str| wire.redactor().redact_url(text);
+    let redact = |text: &str| printable(&wire.redactor().redact_url(text));
     let mut behind: Vec<Arc<Exchange>> = own;
     match ended {
         Ended::Judged(Ok(proof)) => {

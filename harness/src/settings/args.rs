@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::bounds;
+
 /// Proves, with evidence, that a zot registry does what its owner believes it does.
 #[derive(Debug, Parser)]
 #[command(
@@ -84,8 +86,8 @@ pub struct RunArgs {
     /// Also write the report as JUnit XML
     #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JUNIT")]
     pub junit: Option<PathBuf>,
-    /// How long the whole run may take [default: 20s]
-    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = humantime::parse_duration)]
+    /// How long the whole run may take; what `--wait` grants comes on top [default: 20s]
+    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = time)]
     pub timeout: Option<Duration>,
 }
 
@@ -127,7 +129,7 @@ pub struct LiveArgs {
     #[arg(value_name = "URL|ID")]
     pub words: Vec<String>,
     /// How long to wait for a registry that is starting
-    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_WAIT", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_WAIT", value_parser = time)]
     pub wait: Option<Duration>,
     /// The OpenID issuer, exactly as its discovery spells it
     #[arg(long, value_name = "URL", env = "ZOT_VERIFY_ISSUER")]
@@ -158,4 +160,13 @@ pub struct SelfTestArgs {
     /// Only these saboteurs, names or globs
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
+}
+
+/// A time as people write it. Longer than a day is a slip of the hand.
+fn time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time <= bounds::LONGEST_TIME => Ok(time),
+        Ok(_) => Err("longer than a day".into()),
+        Err(_) => Err("give a number and a unit, for instance 20s or 2m".into()),
+    }
 }

@@ -8,6 +8,7 @@ use zot_verify_model::Digest;
 
 use crate::check::Level;
 use crate::error::Trouble;
+use crate::wire::Redactor;
 use crate::wire::persona::{self, PERSONAS};
 
 /// The file's name, looked for from the working directory upward.
@@ -129,8 +130,10 @@ impl Intent {
 
     fn read(text: &str, path: PathBuf) -> Result<Self, Trouble> {
         let mut unknown = Vec::new();
+        // The parser shows the line that it stumbles over, and a URL on it may hold a password.
         let bad = |error: &dyn std::fmt::Display| {
-            Trouble::usage(format!("{} is no valid intent file", path.display()), error.to_string().trim_end())
+            let error = Redactor::new().redact_url(error.to_string().trim_end());
+            Trouble::usage(format!("{} is no valid intent file", path.display()), error)
                 .cure("docs/examples/zot-verify.toml shows every key")
         };
         let document = toml::Deserializer::parse(text).map_err(|error| bad(&error))?;
@@ -159,6 +162,10 @@ impl Intent {
             source: IntentSource::File { path, sha256: Digest::of(text.as_bytes()).hex().to_owned() },
         };
         intent.check_personas()?;
+        if intent.families.is_empty() {
+            return Err(Trouble::usage("metrics.families is empty", "a claim about no family would always hold")
+                .cure("name families, or leave the key out for the built-in ones"));
+        }
         Ok(intent)
     }
 
@@ -192,7 +199,9 @@ impl Intent {
 /// `the nearest known is …`, for a word that is not known.
 #[must_use]
 pub fn nearest(word: &str, known: &[&str]) -> String {
-    let best = known.iter().max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)));
+    // The one knows slips of the hand, the other words that were cut short.
+    let near = |known: &str| strsim::normalized_damerau_levenshtein(word, known) + strsim::jaro_winkler(word, known);
+    let best = known.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
     best.map_or_else(String::new, |best| format!("the nearest known one is `{best}`"))
 }
 

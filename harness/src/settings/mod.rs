@@ -13,7 +13,7 @@ use clap::parser::ValueSource;
 use url::Url;
 use zot_verify_model::{Secret, ZotConfig};
 
-use self::args::{LiveArgs, LocalArgs, RunArgs};
+use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
 pub use self::intent::{FILE, Intent, IntentSource, nearest};
 use crate::bounds;
 use crate::error::Trouble;
@@ -79,6 +79,15 @@ impl Target {
             Self::Live { .. } => Kind::Live,
         }
     }
+
+    /// How long to wait for a registry that is starting.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        match self {
+            Self::Local { .. } => Duration::ZERO,
+            Self::Live { wait, .. } => *wait,
+        }
+    }
 }
 
 /// A setting with its origin.
@@ -88,7 +97,7 @@ pub struct Origin {
     pub name: &'static str,
     /// Its value.
     pub value: String,
-    /// `flag`, `environment`, `intent` or `default`.
+    /// `flag`, `environment`, `intent`, `default`, or where else it was found.
     pub from: &'static str,
 }
 
@@ -108,19 +117,26 @@ impl Chooser<'_> {
         default: Option<T>,
         show: impl Fn(&T) -> String,
     ) -> Option<T> {
-        let typed_from = match self.matches.value_source(&name.replace('-', "_")) {
-            Some(ValueSource::EnvVariable) => "environment",
-            Some(ValueSource::CommandLine) | None => "flag",
-            Some(_) => "default",
-        };
         let (value, from) = match (typed, intent) {
-            (Some(typed), _) => (Some(typed), typed_from),
+            (Some(typed), _) => (Some(typed), self.typed_from(name)),
             (None, Some(intent)) => (Some(intent), "intent"),
             (None, None) => (default, "default"),
         };
         let shown = value.as_ref().map_or_else(|| "none".to_owned(), show);
-        self.origins.push(Origin { name, value: shown, from });
+        self.tell(name, shown, from);
         value
+    }
+
+    fn typed_from(&self, name: &str) -> &'static str {
+        match self.matches.value_source(&name.replace('-', "_")) {
+            Some(ValueSource::EnvVariable) => "environment",
+            Some(ValueSource::CommandLine) | None => "flag",
+            Some(_) => "default",
+        }
+    }
+
+    fn tell(&mut self, name: &'static str, value: String, from: &'static str) {
+        self.origins.push(Origin { name, value, from });
     }
 }
 
@@ -131,11 +147,14 @@ impl Settings {
     /// Trouble with anything that was typed, or with a file that it names.
     pub fn local(args: &LocalArgs, matches: &ArgMatches) -> Result<Self, Trouble> {
         let mut chooser = Chooser { matches, origins: Vec::new() };
-        let intent = intent(&args.run)?;
-        let environment = std::env::var("ZOT_VERIFY_ZOT").ok();
-        let zot = Zot::choose(&args.zot, environment.as_deref(), std::env::var_os("PATH").as_deref())?;
-        chooser.choose("zot", Some(zot.clone()), None, None, Zot::name);
-        let config = zot_config::given(&args.config)?;
+        if args.ids.iter().any(|word| is_url(word)) {
+            return Err(Trouble::usage("`local` takes no URL", "it starts a registry of its own")
+                .cure("check an existing one with `zot-verify live URL`"));
+        }
+        let intent = intent(&args.run, &mut chooser)?;
+        let (zot, from) = zot(&args.zot)?;
+        chooser.tell("zot", zot.name(), from);
+        let config = config(&args.config, &mut chooser)?;
         Ok(Self::with(&args.run, args.ids.clone(), intent, Target::Local { zot }, config, chooser))
     }
 
@@ -145,9 +164,10 @@ impl Settings {
     /// As [`Settings::local`].
     pub fn live(args: &LiveArgs, matches: &ArgMatches) -> Result<Self, Trouble> {
         let mut chooser = Chooser { matches, origins: Vec::new() };
-        let mut intent = intent(&args.run)?;
+        let mut intent = intent(&args.run, &mut chooser)?;
         let (urls, ids): (Vec<_>, Vec<_>) = args.words.iter().cloned().partition(|word| is_url(word));
         if let [_, second, ..] = &urls[..] {
+            let second = without_userinfo(second);
             return Err(Trouble::usage(format!("a second URL was given: {second}"), "a run checks one registry")
                 .cure("run it once for each"));
         }
@@ -163,17 +183,19 @@ impl Settings {
         intent.url = Some(url_.clone());
         let issuer = args.issuer.as_deref().map(|text| url("--issuer", text)).transpose()?;
         intent.issuer = chooser.choose("issuer", issuer, intent.issuer.take(), None, Url::to_string);
-        let canary = chooser.choose("canary", args.canary.clone(), None, Some(intent.canary.clone()), Clone::clone);
+        let default = Intent::default().canary;
+        let intended = Some(intent.canary).filter(|canary| *canary != default);
+        let canary = chooser.choose("canary", args.canary.clone(), intended, Some(default), Clone::clone);
         intent.canary = canary.unwrap_or_default();
         let image = chooser.choose("pull-image", args.pull_image.clone(), intent.pull_image.take(), None, Clone::clone);
         intent.pull_image = image;
-        let wait = chooser.choose("wait", args.wait, None, Some(Duration::ZERO), |wait| format!("{wait:?}"));
+        let wait = chooser.choose("wait", args.wait, None, Some(Duration::ZERO), time);
         let ca = chooser.choose("ca", args.ca.clone(), None, None, |path| path.display().to_string());
         let trust = ca.as_deref().map(Trust::with_file).transpose().map_err(|error| {
             Trouble::usage("--ca names no certificates", error.to_string()).cure("give a file with PEM certificates")
         })?;
         let target = Target::Live { url: url_, wait: wait.unwrap_or_default(), trust: trust.unwrap_or_default() };
-        let config = zot_config::given(&args.config)?;
+        let config = config(&args.config, &mut chooser)?;
         Ok(Self::with(&args.run, ids, intent, target, config, chooser))
     }
 
@@ -185,7 +207,7 @@ impl Settings {
         config: Option<ZotConfig>,
         mut chooser: Chooser<'_>,
     ) -> Self {
-        let timeout = chooser.choose("timeout", run.timeout, None, Some(bounds::RUN), |time| format!("{time:?}"));
+        let timeout = chooser.choose("timeout", run.timeout, None, Some(bounds::RUN), time);
         Self {
             ids,
             skip: run.skip.clone(),
@@ -201,26 +223,77 @@ impl Settings {
     }
 }
 
-fn intent(run: &RunArgs) -> Result<Intent, Trouble> {
+fn intent(run: &RunArgs, chooser: &mut Chooser<'_>) -> Result<Intent, Trouble> {
     let directory = std::env::current_dir().unwrap_or_default();
-    Intent::load(run.intent.as_deref(), &directory)
+    let intent = Intent::load(run.intent.as_deref(), &directory)?;
+    let (value, from) = match (&intent.source, &run.intent) {
+        (IntentSource::BuiltIn, _) => ("built-in".to_owned(), "default"),
+        (IntentSource::File { path, .. }, Some(_)) => (path.display().to_string(), chooser.typed_from("intent")),
+        (IntentSource::File { path, .. }, None) => (path.display().to_string(), "nearest upward"),
+    };
+    chooser.tell("intent", value, from);
+    Ok(intent)
 }
 
+fn config(args: &ConfigArgs, chooser: &mut Chooser<'_>) -> Result<Option<ZotConfig>, Trouble> {
+    let name = if args.config.is_none() && args.role.is_some() { "role" } else { "config" };
+    let path = args.config.as_ref().or(args.role.as_ref());
+    chooser.choose(name, path, None, None, |path| path.display().to_string());
+    zot_config::given(args)
+}
+
+/// What a lab is made of, and where that was said.
+///
+/// # Errors
+/// As [`Zot::choose`], and for what this build cannot start.
+pub fn zot(word: &str) -> Result<(Zot, &'static str), Trouble> {
+    let environment = std::env::var("ZOT_VERIFY_ZOT").ok().filter(|value| !value.is_empty());
+    let (named, from) = match &environment {
+        Some(named) if word == "auto" => (named.as_str(), "environment"),
+        None if word == "auto" => (word, "PATH"),
+        _ => (word, "flag"),
+    };
+    if named == "image" || named.starts_with("image:") {
+        return Err(Trouble::usage(
+            format!("`{named}` asks for a zot in a container"),
+            "this build starts zot from a binary, and no containers",
+        )
+        .cure("give the path of a zot binary; the image ghcr.io/project-zot/zot holds one"));
+    }
+    Ok((Zot::choose(word, environment.as_deref(), std::env::var_os("PATH").as_deref())?, from))
+}
+
+/// Whether a word is meant as a URL. No id has these signs; a URL that is mistaken for one would be called unknown, and
+/// repeated with the password in it.
 fn is_url(word: &str) -> bool {
-    word.starts_with("http://") || word.starts_with("https://")
+    word.contains("://") || word.contains('@')
+}
+
+/// A text that may be a broken URL, without what may be a password.
+fn without_userinfo(text: &str) -> String {
+    text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"))
+}
+
+fn time(time: &Duration) -> String {
+    humantime::format_duration(*time).to_string()
 }
 
 fn url(what: &str, text: &str) -> Result<Url, Trouble> {
+    let shown = without_userinfo(text);
     let wrong = |why: String| {
-        Trouble::usage(format!("{what} `{text}` is no URL"), why).cure("give it as https://HOST[:PORT][/PATH]")
+        Trouble::usage(format!("{what} is no address of a server: {shown}"), why)
+            .cure("give it as https://HOST[:PORT][/PATH]")
     };
     let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
     match url.scheme() {
         _ if !url.username().is_empty() || url.password().is_some() => Err(Trouble::usage(
             format!("{what} holds a user name or a password"),
-            "arguments can be read by every process of the machine",
+            "URLs are shown in reports, in logs and in the list of processes",
         )
         .cure("take them out; secrets come from the environment")),
+        "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
+            Err(wrong("it has a query or a fragment, which would be lost".into()))
+        }
         "http" | "https" if url.host_str().is_some() => Ok(url),
         scheme => Err(wrong(format!("`{scheme}` is neither http nor https"))),
     }

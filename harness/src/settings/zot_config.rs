@@ -47,8 +47,13 @@ fn read(path: &Path) -> Result<String, Trouble> {
 
 fn parse(text: &str, name: &str) -> Result<ZotConfig, Trouble> {
     ZotConfig::parse(text).map_err(|error| {
-        let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default().trim();
-        Trouble::usage(format!("{name} is no zot configuration"), format!("{error}\n{line}"))
+        Trouble::usage(format!("{name} is no zot configuration"), format!("{error}{}", key_at(text, error.line())))
             .cure("zot reads a JSON object; check the named line")
     })
+}
+
+/// The key on a line, for people who have no line numbers: a rendered template. Never its value, which may be a secret.
+fn key_at(text: &str, line: usize) -> String {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    line.split_once(':').map_or_else(String::new, |(key, _)| format!(", at {}: …", key.trim_start_matches([' ', '{'])))
 }
