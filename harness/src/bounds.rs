@@ -39,6 +39,12 @@ pub const READY: Duration = Duration::from_secs(15);
 /// How long to wait between two questions whether something is ready.
 pub const POLL: Duration = Duration::from_millis(10);
 
+/// How long a metric family that zot sets after its start may take to appear.
+pub const SETTLE: Duration = Duration::from_secs(2);
+
+/// How long to wait between two scrapes.
+pub const SCRAPE: Duration = Duration::from_millis(100);
+
 /// How long a zot process may take to end after it was asked to; then it is killed.
 pub const STOP: Duration = Duration::from_secs(5);
 

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod check;
 pub mod checks;
 pub mod error;
+pub mod patience;
 pub mod report;
 pub mod run;
 pub mod self_test;

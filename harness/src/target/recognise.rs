@@ -1,12 +1,13 @@
 //! From "something listens" to "this is a registry": until then all trouble is ours to report, not the registry's.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::bounds;
 use crate::error::Trouble;
+use crate::patience::Patience;
 use crate::wire::{Exchange, Request, Wire, WireError, challenge};
 
 /// What a registry says of itself.
@@ -30,16 +31,18 @@ pub struct Recognition {
 /// # Errors
 /// Trouble with exit code 3 when nothing answers in time, or what answers is no registry.
 pub async fn recognise(wire: &Wire, wait: Duration) -> Result<Recognition, Trouble> {
-    let deadline = Instant::now() + wait;
+    let patience = Patience::new(wait, bounds::POLL);
     loop {
-        match wire.send(Request::get("/v2/")).await {
+        let trouble = match wire.send(Request::get("/v2/")).await {
             Ok(answer) if is_registry(&answer) => break,
-            Ok(answer) if matches!(answer.status(), 502 | 503) && Instant::now() < deadline => {}
+            Ok(answer) if matches!(answer.status(), 502 | 503) => no_registry(wire, &answer),
             Ok(answer) => return Err(no_registry(wire, &answer)),
-            Err(WireError::NoAnswer { refused: true, .. }) if Instant::now() < deadline => {}
+            Err(error @ WireError::NoAnswer { refused: true, .. }) => no_answer(wire, &error, wait),
             Err(error) => return Err(no_answer(wire, &error, wait)),
+        };
+        if !patience.another_look().await {
+            return Err(trouble);
         }
-        tokio::time::sleep(bounds::POLL).await;
     }
     let mgmt = wire.send(Request::get("/v2/_zot/ext/mgmt")).await.map_err(|error| no_answer(wire, &error, wait))?;
     let said = (mgmt.status() == 200).then(|| mgmt.json()).flatten().unwrap_or(Value::Null);
