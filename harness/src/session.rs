@@ -201,7 +201,7 @@ async fn watched(
     let session = tokio::select! {
         session = Session::open(settings, around) => session?,
         _ = listen.wait_for(|end| *end == End::Interrupted) => return Err(Trouble::interrupted()),
-        () = tokio::time::sleep(limit) => return Err(not_open(limit)),
+        () = tokio::time::sleep(limit) => return Err(not_open(&settings.target, limit)),
     };
     // What was spent waiting for a registry that starts is not missing for the checks.
     let left = limit.saturating_sub(start.elapsed()).min(settings.timeout);
@@ -230,10 +230,14 @@ async fn watched(
     Ok(exit)
 }
 
-fn not_open(limit: Duration) -> Trouble {
+fn not_open(target: &Target, limit: Duration) -> Trouble {
+    let name = match target {
+        Target::Local { zot } => zot.name(),
+        Target::Live { url, .. } => url.to_string(),
+    };
     let limit = humantime::format_duration(limit);
-    Trouble::unknown(format!("no registry was ready within {limit}"), "the whole run may take no longer")
-        .cure("check that it answers at all; --timeout gives more time")
+    Trouble::unknown(format!("{name} was not ready within {limit}"), "the whole run may take no longer")
+        .cure("check that it answers at all; --timeout gives it more time")
 }
 
 /// Ends the run at a signal.

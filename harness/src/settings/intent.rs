@@ -90,6 +90,9 @@ const KEYS: &[&str] = &[
     "metrics.families",
 ];
 
+/// From where on, of 2 for the same word, a name is near enough to have been meant.
+const NEAR: f64 = 0.7;
+
 /// The families that zot exports from its first request on.
 const FAMILIES: &[&str] = &["zot_http_requests_total", "zot_http_method_latency_seconds"];
 
@@ -196,13 +199,16 @@ impl Intent {
     }
 }
 
-/// `the nearest known is …`, for a word that is not known.
+/// `the nearest known one is …`, for a word that is not known; all that are known where none is near.
 #[must_use]
 pub fn nearest(word: &str, known: &[&str]) -> String {
     // The one knows slips of the hand, the other words that were cut short.
     let near = |known: &str| strsim::normalized_damerau_levenshtein(word, known) + strsim::jaro_winkler(word, known);
     let best = known.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
-    best.map_or_else(String::new, |best| format!("the nearest known one is `{best}`"))
+    match best {
+        Some(best) if near(best) > NEAR => format!("the nearest known one is `{best}`"),
+        _ => format!("known are {}", known.join(", ")),
+    }
 }
 
 #[cfg(test)]

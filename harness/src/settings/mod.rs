@@ -284,7 +284,11 @@ fn url(what: &str, text: &str) -> Result<Url, Trouble> {
         Trouble::usage(format!("{what} is no address of a server: {shown}"), why)
             .cure("give it as https://HOST[:PORT][/PATH]")
     };
-    let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
+    let scheme = || wrong("it does not begin with https:// or http://".into());
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => scheme(),
+        error => wrong(error.to_string()),
+    })?;
     match url.scheme() {
         _ if !url.username().is_empty() || url.password().is_some() => Err(Trouble::usage(
             format!("{what} holds a user name or a password"),
@@ -295,7 +299,7 @@ fn url(what: &str, text: &str) -> Result<Url, Trouble> {
             Err(wrong("it has a query or a fragment, which would be lost".into()))
         }
         "http" | "https" if url.host_str().is_some() => Ok(url),
-        scheme => Err(wrong(format!("`{scheme}` is neither http nor https"))),
+        _ => Err(scheme()),
     }
 }
 

@@ -1,0 +1,51 @@
+//! What the command tells without asking any registry.
+
+use std::net::TcpListener;
+
+use crate::house::{House, assert_told};
+
+fn told(line: &str) -> String {
+    let told = House::new().run(line);
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""));
+    told.out
+}
+
+#[test]
+fn list() {
+    assert_told!(told("list"));
+}
+
+#[test]
+fn explain() {
+    assert_told!(told("explain pull.personas"));
+}
+
+#[test]
+fn plan_local() {
+    assert_told!(told("plan local --zot embedded"));
+}
+
+#[test]
+fn plan_live() {
+    assert_told!(told("plan live http://r.test"));
+}
+
+#[test]
+fn a_plan_names_the_origin_of_every_setting() {
+    let house = House::new();
+    house.file("zot-verify.toml", "url = 'http://r.test'\ncanary = 'a/b'\npull_image = 'a/b:v1'\n");
+    let told = house.run("ZOT_VERIFY_TIMEOUT=1m ZOT_VERIFY_FORMAT=brief plan live --wait 90s version.known-traps");
+    let mut settings = insta::Settings::clone_current();
+    // How far it is padded depends on where temporary directories are.
+    settings.add_filter(r"(~\S+) +", "$1  ");
+    settings.bind(|| assert_told!(told.out));
+}
+
+#[test]
+fn a_plan_sends_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    told(&format!("plan live {url} --issuer {url} --wait 1s"));
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}

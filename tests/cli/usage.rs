@@ -1,0 +1,153 @@
+//! What is typed, or written into a file, wrong.
+
+use crate::house::{House, assert_told};
+
+#[test]
+fn options_and_commands() {
+    let lines = ["local --nope", "lokal", "local --zot embedded --format xml", "local --vars v.yml"];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn times() {
+    let lines = ["local --timeout soon", "local --timeout 20", "live http://r.test --wait 100years"];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn checks_and_saboteurs() {
+    let lines = [
+        "local --zot embedded pul.anonymous",
+        "local --zot embedded pull.* login.redirct*",
+        "local --zot embedded --skip metric.anonymous",
+        "local --zot embedded [",
+        "local --zot embedded ''",
+        "explain pull.anon",
+        "self-test --zot embedded --only docker-welcom",
+    ];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn urls() {
+    let lines = [
+        "live",
+        "live ftp://r.test",
+        "live https://",
+        "live http://[::1",
+        "live http://r.test/?a=b",
+        "live http://r.test/#top",
+        "live http://a.test http://b.test",
+        "live http://r.test --issuer i.test",
+        "local --zot embedded http://r.test",
+    ];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn urls_with_a_password_are_not_repeated() {
+    let house = House::new();
+    house.file("url.toml", "url = 'https://me:hunter2@r.test'\n");
+    house.file("broken.toml", "url = 'https://me:hunter2@r.test\n");
+    let lines = [
+        "live https://me:hunter2@r.test",
+        "live https://me:hunter2@[::1",
+        "live me:hunter2@r.test",
+        "live http://r.test https://me:hunter2@r.test",
+        "live http://r.test --issuer https://me:hunter2@i.test",
+        "local --zot embedded https://me:hunter2@r.test",
+        "local --zot embedded --intent url.toml",
+        "local --zot embedded --intent broken.toml",
+    ];
+    assert_told!(house.refused(2, &lines));
+}
+
+#[test]
+fn intent_files() {
+    let house = House::new();
+    std::fs::create_dir(house.work().join("directory")).unwrap();
+    for (name, text) in [
+        ("no-toml", "url: https://r.test\n"),
+        ("key", "ulr = 'https://r.test'\n"),
+        ("nested-key", "[metrics]\nfamilys = ['a']\n"),
+        ("type", "[metrics]\nfamilies = 'a'\n"),
+        ("empty", "[metrics]\nfamilies = []\n"),
+        ("persona", "[personas]\nmust = ['curl', 'dokcer']\n"),
+        ("url", "url = 'r.test:5000'\n"),
+    ] {
+        house.file(name, text);
+    }
+    let names = ["missing", "directory", "no-toml", "key", "nested-key", "type", "empty", "persona", "url"];
+    let lines = names.map(|name| format!("local --zot embedded --intent {name}"));
+    assert_told!(house.refused(2, &lines.each_ref().map(String::as_str)));
+}
+
+#[test]
+fn the_nearest_intent_file_is_found_and_named() {
+    let house = House::new();
+    house.file("zot-verify.toml", "canray = 'a/b'\n");
+    assert_told!(house.refused(2, &["local --zot embedded"]));
+}
+
+#[test]
+fn zot_configurations() {
+    let house = House::new();
+    house.file("no-json", "http:\n  port: 5000\n");
+    house.file("array", "[{}]\n");
+    house.file("broken", "{\n  \"http\": {\n    \"clientsecret\": \"hunter2\" \"x\": 1\n  }\n}\n");
+    let names = ["missing", "no-json", "array", "broken"];
+    let lines = names.map(|name| format!("local --zot embedded --config {name}"));
+    assert_told!(house.refused(2, &lines.each_ref().map(String::as_str)));
+}
+
+#[test]
+fn zots() {
+    let house = House::new();
+    house.file("not-executable", "");
+    std::fs::create_dir(house.work().join("directory")).unwrap();
+    let lines = [
+        "local --zot missing",
+        "local --zot ./not-executable",
+        "local --zot ./directory",
+        "ZOT_VERIFY_ZOT=./missing local",
+        "local --zot image",
+        "ZOT_VERIFY_ZOT=image:ghcr.io/project-zot/zot:v2.1.20 self-test",
+    ];
+    assert_told!(house.refused(2, &lines));
+}
+
+#[test]
+fn no_zot_is_never_the_stand_in() {
+    let house = House::new();
+    assert_told!(house.refused(3, &["PATH=/nowhere local", "ZOT_VERIFY_ZOT= self-test"]));
+}
+
+#[test]
+fn certificates() {
+    let house = House::new();
+    house.file("no-certificate.pem", "hello\n");
+    let lines = ["live https://r.test --ca missing.pem", "live https://r.test --ca no-certificate.pem"];
+    assert_told!(house.refused(2, &lines));
+}
+
+#[test]
+fn empty_secrets() {
+    let lines = ["ZOT_VERIFY_API_KEY= local --zot embedded", "ZOT_CI_API_KEY= live http://127.0.0.1:1"];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn reports_that_cannot_be_written() {
+    let lines = [
+        "local --zot embedded --json missing/report.json",
+        "local --zot embedded --json report.json --junit missing/report.xml",
+        "local --zot embedded --json report --junit report",
+    ];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn nothing_selected() {
+    let lines = ["local --zot embedded --skip *", "local --zot embedded pull.* --skip pull.* --json report.json"];
+    assert_told!(House::new().refused(4, &lines));
+}
