@@ -50,12 +50,11 @@ pub async fn run(zot: Zot, only: &[String], around: &Surroundings, out: &mut dyn
     let run = Runs { lab, intent, around };
 
     let clean = run.clean().await?;
-    let mut labs = 1 + clean.len();
     let caught = stream::iter(saboteurs.iter().copied().map(|saboteur| run.against(saboteur, &clean)))
         .buffered(bounds::LABS)
         .collect::<Vec<_>>()
         .await;
-    labs += caught.len();
+    let labs = clean.len() + caught.len();
     report(out, &name, &caught, &clean[&key(&[])], labs, start)
         .map_err(|error| Trouble::unknown("the result could not be written", error.to_string()))
 }

@@ -21,13 +21,7 @@ macro_rules! part {
         Part {
             name: persona::$persona.id,
             claim: $claim,
-            asks: &[
-                "GET /v2/",
-                "HEAD /v2/*/manifests/*",
-                "GET /v2/*/manifests/*",
-                "GET /v2/*/blobs/*",
-                "HEAD /v2/*/blobs/*",
-            ],
+            asks: persona::$persona.asks(),
             level: Level::$level,
             effect: Effect::Reads,
             probe: Probe::Asks(|bench| Box::pin(pull_as(bench, &persona::$persona))),

@@ -13,7 +13,7 @@ use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Effect, Level, Part, Probe};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
-use crate::target::ImageName;
+use crate::target::{ImageName, Kind};
 use crate::wire::{Exchange, Redactor, Request};
 
 /// What clients accept when they ask for a tag.
@@ -152,14 +152,16 @@ async fn catalog(bench: Bench) -> Judged {
         return Err(Breach::new(expected, "no `repositories` that is a list of names", &exchange).into());
     };
     let more = exchange.headers("link").next().is_some();
+    // Live, an image that is not there is the next part's to report.
     if let Ok(image) = bench.image()
+        && bench.deployment.kind == Kind::Local
         && !more
         && !names.contains(&image.repository.as_str())
     {
         let observed = format!("{} repositories, {} not among them", names.len(), image.repository);
         return Err(Breach::new(expected, observed, &exchange).into());
     }
-    Ok(Proof::of(format!("{} repositories", names.len()), &exchange))
+    Ok(Proof::of(format!("repositories listed: {}", names.len()), &exchange))
 }
 
 async fn index(bench: Bench) -> Judged {
@@ -330,6 +332,12 @@ async fn first_walk(bench: &Bench) -> Result<Walk, (Stage, Halt)> {
 
 async fn answer_for_tag(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
     let top = fetch_tag(bench, bench.image()?).await?;
+    if top.status() == 404 && bench.deployment.kind == Kind::Live {
+        let line = top.line(bench.wire.redactor());
+        let breach = Breach::new(format!("{line} answers 200"), expect::observed(&top), &top);
+        let cause = "the image that was named to be pulled is not there";
+        return Err(breach.because(cause, Some("name one that is, with --pull-image or `pull_image`")).into());
+    }
     expect::status(&top, 200, bench.wire.redactor())?;
     let body = expect::object(&top, bench.wire.redactor())?;
     Ok((top, body))

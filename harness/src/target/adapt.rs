@@ -6,6 +6,24 @@ use std::path::Path;
 use serde_json::{Value, json};
 use zot_verify_model::ZotConfig;
 
+/// What names a place or a host outside the lab, or needs a file that only the owner's machine has.
+const OUTSIDE: &[&[&str]] = &[
+    &["storage", "subPaths"],
+    &["storage", "storageDriver"],
+    &["storage", "cacheDriver"],
+    &["storage", "remoteCache"],
+    &["http", "tls"],
+    &["http", "auth", "ldap"],
+    &["http", "auth", "sessionDriver"],
+    &["http", "auth", "sessionKeysFile"],
+    &["log", "output"],
+    &["log", "audit"],
+    &["extensions", "events"],
+    &["extensions", "search", "cve"],
+    &["extensions", "sync", "credentialsFile"],
+    &["extensions", "sync", "downloadDir"],
+];
+
 /// A port on which nothing listens: where upstream registries are until a lab has one.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
@@ -58,11 +76,7 @@ pub fn adapt(config: &mut ZotConfig, places: &Places<'_>) -> Vec<String> {
         }
     }
     changes.upstreams();
-    changes.remove(&["http", "tls"]);
-    changes.remove(&["extensions", "search", "cve"]);
-    changes.remove(&["extensions", "events"]);
-    changes.remove(&["log", "output"]);
-    changes.remove(&["log", "audit"]);
+    OUTSIDE.iter().for_each(|path| changes.remove(path));
     changes.told
 }
 
@@ -93,9 +107,6 @@ impl Changes<'_> {
         for index in 0..count {
             let index = index.to_string();
             self.set(&[&path[..], &[&index, "urls"]].concat(), json!([NOWHERE]));
-        }
-        if count > 0 {
-            self.remove(&["extensions", "sync", "credentialsFile"]);
         }
     }
 }

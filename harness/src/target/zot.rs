@@ -126,7 +126,8 @@ fn on_path(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
 fn on_path_named(name: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let local = PathBuf::from(".").join(name);
-    std::iter::once(local).chain(std::env::split_paths(&path).map(|at| at.join(name))).find(|found| is_program(found))
+    // As a shell does: a program in the working directory must not shadow one on the PATH.
+    std::env::split_paths(&path).map(|at| at.join(name)).chain([local]).find(|found| is_program(found))
 }
 
 fn is_program(path: &Path) -> bool {

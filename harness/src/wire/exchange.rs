@@ -120,7 +120,9 @@ impl Exchange {
             }
         }
         if let Some(body) = &self.request_body {
-            words.extend(["--data-binary".into(), quoted(&excerpt(body, redactor))]);
+            let text = std::str::from_utf8(body).is_ok_and(|text| !text.contains(char::is_control));
+            let body = if text { quoted(&excerpt(body, redactor)) } else { "@BODY".to_owned() };
+            words.extend(["--data-binary".into(), body]);
         }
         words.push(quoted(&redactor.redact_url(self.url.as_str())));
         words.join(" ")

@@ -162,6 +162,25 @@ pub fn by_id(id: &str) -> Option<&'static Persona> {
 }
 
 impl Persona {
+    /// The requests it makes, `*` where names vary.
+    #[must_use]
+    pub const fn asks(&self) -> &'static [&'static str] {
+        match (self.pings, self.head_first, self.whole) {
+            (true, true, _) => &[
+                "GET /v2/",
+                "HEAD /v2/*/manifests/*",
+                "GET /v2/*/manifests/*",
+                "GET /v2/*/blobs/*",
+                "HEAD /v2/*/blobs/*",
+            ],
+            (true, false, true) => &["GET /v2/", "GET /v2/*/manifests/*", "GET /v2/*/blobs/*", "HEAD /v2/*/blobs/*"],
+            (true, false, false) => &["GET /v2/", "GET /v2/*/manifests/*"],
+            (false, ..) => {
+                &["HEAD /v2/*/manifests/*", "GET /v2/*/manifests/*", "GET /v2/*/blobs/*", "HEAD /v2/*/blobs/*"]
+            }
+        }
+    }
+
     /// The request of `/v2/`.
     #[must_use]
     pub fn ping(&self) -> Request {
