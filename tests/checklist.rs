@@ -4,7 +4,7 @@
 //! registry. It is opened when the first check needs it, so `--list` starts nothing.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -16,37 +16,49 @@ use zot_verify::session::{Session, Surroundings};
 use zot_verify::settings::args::{Args, Command};
 use zot_verify::settings::{self, Settings};
 
-/// The target, opened once; an outcome for every check that asks it.
+/// The target, opened by the check that comes first.
 #[derive(Default)]
 struct Shared {
-    opened: OnceLock<Result<(Runtime, Mutex<Option<Arc<Session>>>), String>>,
+    opened: OnceLock<Result<Opened, String>>,
+}
+
+/// A session with the runtime that it lives in; the session is taken out when all checks have ended.
+struct Opened {
+    runtime: Runtime,
+    session: Mutex<Option<Arc<Session>>>,
 }
 
 impl Shared {
     fn run_one(&self, id: &str) -> Result<CheckOutcome, Failed> {
-        let (runtime, session) = self.opened.get_or_init(|| open().map_err(|trouble| trouble.to_string())).as_ref()?;
-        let session = session.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or("the target is closed")?;
-        Ok(runtime.block_on(session.run_one(id))?)
+        let opened = self.opened.get_or_init(|| open().map_err(|trouble| trouble.to_string())).as_ref()?;
+        let session = opened.session().clone().ok_or("the target is closed")?;
+        Ok(opened.runtime.block_on(session.run_one(id))?)
     }
 
     fn close(&self) -> Result<(), Failed> {
-        let Some(Ok((runtime, session))) = self.opened.get() else { return Ok(()) };
-        let session = session.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match session.and_then(Arc::into_inner) {
-            Some(session) => Ok(runtime.block_on(session.close())?),
+        let Some(Ok(opened)) = self.opened.get() else { return Ok(()) };
+        let session = opened.session().take().and_then(Arc::into_inner);
+        match session {
+            Some(session) => Ok(opened.runtime.block_on(session.close())?),
             None => Ok(()),
         }
     }
 }
 
-fn open() -> Result<(Runtime, Mutex<Option<Arc<Session>>>), Trouble> {
+impl Opened {
+    fn session(&self) -> MutexGuard<'_, Option<Arc<Session>>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open() -> Result<Opened, Trouble> {
     zot_verify_fixtures::crypto::install();
     let failed = |error: std::io::Error| Trouble::unknown("no runtime could be started", error.to_string());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     let secrets = settings::secrets(|name| std::env::var(name).ok())?;
     let around = Surroundings::new(Path::new(env!("CARGO_BIN_EXE_zot-verify")), secrets);
     let session = runtime.block_on(Session::open(&settings()?, &around))?;
-    Ok((runtime, Mutex::new(Some(Arc::new(session)))))
+    Ok(Opened { runtime, session: Mutex::new(Some(Arc::new(session))) })
 }
 
 /// What the command would make of the target.

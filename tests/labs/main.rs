@@ -35,8 +35,11 @@ const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
 ];
 
+/// A scenario that needs no zot of either kind.
+type Other = fn() -> Result<(), Failed>;
+
 /// What needs no zot of either kind.
-const OTHERS: &[(&str, fn() -> Result<(), Failed>)] = &[
+const OTHERS: &[(&str, Other)] = &[
     ("no-output-holds-a-secret", leak::no_output_holds_a_secret),
     ("killed-start-leaves-nothing", cleanup::killed_start_leaves_nothing),
 ];
@@ -45,7 +48,7 @@ fn main() {
     zot_verify_fixtures::crypto::install();
     let arguments = Arguments::from_args();
     let zot = support::zot();
-    let mut trials: Vec<Trial> = OTHERS.iter().map(|(name, scenario)| Trial::test(*name, move || scenario())).collect();
+    let mut trials: Vec<Trial> = OTHERS.iter().map(|(name, scenario)| Trial::test(*name, scenario)).collect();
     for (name, scenario) in SCENARIOS {
         trials.push(Trial::test(format!("stand-in::{name}"), move || scenario(&Zot::Embedded)));
     }
