@@ -44,9 +44,13 @@ impl House {
         std::fs::write(self.work().join(name), text).unwrap();
     }
 
-    /// A program that is taken for a zot. `zot verify` likes every configuration; `serve` does as `script` says.
+    /// A program that is taken for a zot. `zot verify` likes every configuration; `zot serve` does as `script` says.
     pub(crate) fn zot(&self, name: &str, script: &str) {
-        self.file(name, &format!("#!/bin/sh\n[ \"$1\" = verify ] && exit 0\n{script}\n"));
+        self.program(name, &format!("[ \"$1\" = verify ] && exit 0\n{script}"));
+    }
+
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        self.file(name, &format!("#!/bin/sh\n{script}\n"));
         std::fs::set_permissions(self.work().join(name), PermissionsExt::from_mode(0o755)).unwrap();
     }
 
@@ -81,18 +85,16 @@ impl House {
 
     /// Runs lines that are all refused with `code`, and returns what a person then reads.
     pub(crate) fn refused(&self, code: i32, lines: &[&str]) -> String {
-        let mut transcript = String::new();
-        for line in lines {
+        let transcript = lines.iter().map(|line| {
             let before = self.contents();
             let told = self.run(line);
-            let messages =
-                told.err.lines().filter(|line| line.starts_with("zot-verify: ") || line.starts_with("error: "));
-            assert_eq!(messages.count(), 1, "one message\n$ {line}\n{}", told.err);
+            let begins_one = |line: &&str| line.starts_with("zot-verify: ") || line.starts_with("error: ");
+            assert_eq!(told.err.lines().filter(begins_one).count(), 1, "one message\n$ {line}\n{}", told.err);
             assert_eq!((told.code, told.out.as_str()), (Some(code), ""), "$ {line}\n{}", told.err);
             assert_eq!(self.contents(), before, "left behind by {line}");
-            transcript += &format!("$ {}\n{}\n", line.replace(PASSWORD, "PASSWORD"), told.err);
-        }
-        transcript
+            format!("$ {}\n{}\n", line.replace(PASSWORD, "PASSWORD"), told.err)
+        });
+        transcript.collect()
     }
 
     /// Everything that lies about, with its size.

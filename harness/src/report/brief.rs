@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::Reporter;
 use super::text::{groups, names};
+use super::{Reporter, one_line};
 use crate::run::event::Event;
 use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
 
@@ -81,8 +81,4 @@ fn word(outcome: &CheckOutcome) -> String {
 /// Why parts were skipped; of several reasons the first.
 fn reason(outcome: &CheckOutcome) -> String {
     outcome.parts_that(Verdict::Skipped).next().map_or_else(String::new, |part| one_line(&part.reason))
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -71,6 +71,11 @@ fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
+/// `text` without line breaks, and with single spaces.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Writes `text` below a label: the first line beside it, the others under its first.
 fn labelled(out: &mut dyn Write, indent: usize, label: &str, text: &str) -> io::Result<()> {
     for (index, line) in text.lines().enumerate() {

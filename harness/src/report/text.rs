@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Reporter, labelled, plural};
+use super::{Reporter, labelled, one_line, plural};
 use crate::run::event::{Event, Header, Summary};
 use crate::run::exit::Exit;
 use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
@@ -61,7 +61,8 @@ impl<W: Write> Text<W> {
         }
         for group in groups(outcome, &[Verdict::Skipped]) {
             let dim = Style::new().dimmed();
-            writeln!(self.out, "{:INDENT$}{dim}skipped {}: {}{dim:#}", "", names(&group), group[0].reason)?;
+            let reason = one_line(&group[0].reason);
+            writeln!(self.out, "{:INDENT$}{dim}skipped {}: {reason}{dim:#}", "", names(&group))?;
         }
         Ok(())
     }

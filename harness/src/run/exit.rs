@@ -51,3 +51,71 @@ impl Exit {
         self as u8
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::catalogue::CHECKS;
+
+    const ALL: [Exit; 6] = [Exit::Good, Exit::NothingRan, Exit::Unknown, Exit::Failed, Exit::Usage, Exit::Interrupted];
+
+    fn of(verdicts: &[Verdict], interrupted: bool) -> u8 {
+        let outcome = |&verdict| CheckOutcome { check: CHECKS[0], verdict, parts: Vec::new() };
+        Exit::of(&verdicts.iter().map(outcome).collect::<Vec<_>>(), interrupted).code()
+    }
+
+    #[test]
+    fn the_code_of_a_run() {
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
+        for (verdicts, code) in [
+            (&[][..], 4),
+            (&[Skipped], 4),
+            (&[Skipped, Skipped], 4),
+            (&[Pass], 0),
+            (&[Pass, Skipped], 0),
+            (&[Warn, Skipped], 0),
+            (&[Error], 3),
+            (&[Error, Error], 3),
+            (&[Error, Skipped], 3),
+            (&[Pass, NotRun], 3),
+            (&[Pass, Error, Fail], 1),
+            (&[Fail, NotRun], 1),
+        ] {
+            assert_eq!(of(verdicts, false), code, "{verdicts:?}");
+            assert_eq!(of(verdicts, true), 130, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_ends_the_graver_counts() {
+        for (a, grave) in ALL.iter().enumerate() {
+            for (b, other) in ALL.iter().enumerate() {
+                assert_eq!(grave.or(*other), ALL[a.max(b)], "{grave:?} {other:?}");
+            }
+        }
+    }
+
+    fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
+        prop::collection::vec(prop::sample::select(vec![Skipped, Pass, Warn, NotRun, Error, Fail]), 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn good_means_that_something_held_and_nothing_was_left_open(verdicts in verdicts()) {
+            let some = |wanted: &[Verdict]| verdicts.iter().any(|verdict| wanted.contains(verdict));
+            let good = some(&[Verdict::Pass, Verdict::Warn]) && !some(&[Verdict::Fail, Verdict::Error, Verdict::NotRun]);
+            prop_assert_eq!(of(&verdicts, false) == 0, good);
+            prop_assert_eq!(of(&verdicts, false) == 1, some(&[Verdict::Fail]));
+        }
+
+        #[test]
+        fn the_order_of_checks_means_nothing(verdicts in verdicts(), by in 0usize..8) {
+            let mut turned = verdicts.clone();
+            turned.rotate_left(by % verdicts.len().max(1));
+            prop_assert_eq!(of(&turned, false), of(&verdicts, false));
+        }
+    }
+}

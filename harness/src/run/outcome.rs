@@ -227,6 +227,8 @@ pub fn part_among<'a>(outcomes: &'a [CheckOutcome], check: &str, part: &str) -> 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -239,5 +241,27 @@ mod tests {
         assert_eq!(Verdict::worst([Warn, NotRun]), NotRun);
         assert_eq!(Verdict::worst([Error, Warn, Pass]), Error);
         assert_eq!(Verdict::worst([Error, Fail]), Fail);
+    }
+
+    fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
+        prop::collection::vec(prop::sample::select(vec![Skipped, Pass, Warn, NotRun, Error, Fail]), 1..8)
+    }
+
+    proptest! {
+        #[test]
+        fn a_check_is_what_one_of_its_parts_is_and_no_part_is_worse(verdicts in verdicts()) {
+            let worst = Verdict::worst(verdicts.iter().copied());
+            prop_assert!(verdicts.contains(&worst));
+            prop_assert!(verdicts.iter().all(|verdict| *verdict <= worst));
+            prop_assert_eq!(worst == Verdict::Pass, verdicts.contains(&Verdict::Pass)
+                && verdicts.iter().all(|verdict| matches!(verdict, Verdict::Pass | Verdict::Skipped)));
+        }
+
+        #[test]
+        fn a_skipped_part_changes_no_verdict(verdicts in verdicts()) {
+            let with = Verdict::worst(verdicts.iter().copied().chain([Verdict::Skipped]));
+            prop_assert_eq!(with, Verdict::worst(verdicts));
+        }
     }
 }

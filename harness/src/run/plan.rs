@@ -81,3 +81,54 @@ fn matching(patterns: &[String]) -> Result<Vec<&'static str>, Trouble> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select, subsequence};
+
+    use super::*;
+    use crate::catalogue::CHECKS;
+
+    fn ids() -> Vec<String> {
+        CHECKS.iter().map(|check| check.id.to_owned()).collect()
+    }
+
+    fn selected(wanted: &[String], skip: &[String]) -> Vec<String> {
+        let plan = Plan::make(wanted, skip, Kind::Live, &Intent::default()).unwrap();
+        plan.checks.iter().map(|planned| planned.check.id.to_owned()).collect()
+    }
+
+    /// Some ids, in any order, some of them more than once.
+    fn some() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec(select(ids()), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_named_and_not_left_out_is_planned_once_and_in_order(wanted in some(), skip in some()) {
+            let of = |id: &String| (wanted.is_empty() || wanted.contains(id)) && !skip.contains(id);
+            prop_assert_eq!(selected(&wanted, &skip), ids().into_iter().filter(of).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn a_star_stands_for_the_rest_of_an_id(id in select(ids()), at in any::<Index>()) {
+            let beginning = &id[..at.index(id.len() + 1)];
+            let found = selected(&[format!("{beginning}*")], &[]);
+            let begin = ids().into_iter().filter(|id| id.starts_with(beginning));
+            prop_assert_eq!(found, begin.collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn to_skip_some_is_to_name_the_others(skip in subsequence(ids(), 1..ids().len())) {
+            let others: Vec<String> = ids().into_iter().filter(|id| !skip.contains(id)).collect();
+            prop_assert_eq!(selected(&[], &skip), selected(&others, &[]));
+        }
+
+        #[test]
+        fn what_matches_nothing_is_refused_and_nothing_panics(pattern in any::<String>()) {
+            let plan = Plan::make(&[pattern], &[], Kind::Local, &Intent::default());
+            prop_assert!(plan.map_or(true, |plan| !plan.checks.is_empty()));
+        }
+    }
+}

@@ -90,8 +90,8 @@ const KEYS: &[&str] = &[
     "metrics.families",
 ];
 
-/// From where on, of 2 for the same word, a name is near enough to have been meant.
-const NEAR: f64 = 0.7;
+/// From where on, of 3 for the same word, a name is near enough to have been meant.
+const NEAR: f64 = 1.0;
 
 /// The families that zot exports from its first request on.
 const FAMILIES: &[&str] = &["zot_http_requests_total", "zot_http_method_latency_seconds"];
@@ -202,8 +202,9 @@ impl Intent {
 /// `the nearest known one is …`, for a word that is not known; all that are known where none is near.
 #[must_use]
 pub fn nearest(word: &str, known: &[&str]) -> String {
-    // The one knows slips of the hand, the other words that were cut short.
-    let near = |known: &str| strsim::normalized_damerau_levenshtein(word, known) + strsim::jaro_winkler(word, known);
+    // The first knows slips of the hand, the other words that were cut short.
+    let near =
+        |known: &str| 2.0 * strsim::normalized_damerau_levenshtein(word, known) + strsim::jaro_winkler(word, known);
     let best = known.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
     match best {
         Some(best) if near(best) > NEAR => format!("the nearest known one is `{best}`"),
@@ -213,7 +214,10 @@ pub fn nearest(word: &str, known: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::catalogue::CHECKS;
 
     fn read(text: &str) -> Result<Intent, Trouble> {
         Intent::read(text, PathBuf::from("zot-verify.toml"))
@@ -245,5 +249,51 @@ mod tests {
     fn an_unknown_persona_is_refused() {
         let trouble = read("[personas]\nmust = ['dokcer']\n").unwrap_err().to_string();
         assert!(trouble.contains("`docker`"), "{trouble}");
+    }
+
+    #[test]
+    fn where_nothing_is_near_all_is_named() {
+        assert_eq!(nearest("", &["ab", "cd"]), "known are ab, cd");
+        assert_eq!(nearest("", &[]), "known are ");
+    }
+
+    /// Everything that a hand makes of a word in one slip: a letter lost, doubled, wrong, or after its neighbour.
+    fn slips(word: &str) -> Vec<String> {
+        let letters: Vec<char> = word.chars().collect();
+        let with = |slip: &dyn Fn(&mut Vec<char>)| {
+            let mut letters = letters.clone();
+            slip(&mut letters);
+            letters.into_iter().collect()
+        };
+        let mut slips = Vec::new();
+        for at in 0..letters.len() {
+            slips.push(with(&|letters| _ = letters.remove(at)));
+            slips.push(with(&|letters| letters.insert(at, letters[at])));
+            slips.push(with(&|letters| letters[at] = '#'));
+            slips.push(with(&|letters| letters.swap(at.saturating_sub(1), at)));
+        }
+        slips
+    }
+
+    #[test]
+    fn one_slip_of_the_hand_is_understood() {
+        let personas: Vec<&str> = PERSONAS.iter().map(|persona| persona.id).collect();
+        let checks: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+        for known in [&personas[..], &checks, KEYS] {
+            for word in known {
+                for slip in slips(word) {
+                    assert_eq!(nearest(&slip, known), format!("the nearest known one is `{word}`"), "{slip}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_is_understood_or_refused(text in "([a-z_.]{0,9} ?= ?['\"\\[]?[a-z:/@]{0,9}['\"\\]]?\n|\\[[a-z.]{0,9}\\]\n){0,5}") {
+            if let Err(trouble) = read(&text) {
+                prop_assert_eq!(trouble.exit().code(), 2);
+            }
+        }
     }
 }
