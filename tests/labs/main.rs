@@ -9,6 +9,7 @@ mod leak;
 mod opinion;
 mod personas;
 mod support;
+mod trust;
 mod verdicts;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -42,6 +43,7 @@ type Other = fn() -> Result<(), Failed>;
 const OTHERS: &[(&str, Other)] = &[
     ("no-output-holds-a-secret", leak::no_output_holds_a_secret),
     ("killed-start-leaves-nothing", cleanup::killed_start_leaves_nothing),
+    ("https-is-believed-with-its-authority-only", trust::https_is_believed_with_its_authority_only),
 ];
 
 fn main() {

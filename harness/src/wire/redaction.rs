@@ -4,7 +4,7 @@
 //! base64 or hex, percent-encoded, escaped for JSON or HTML, and those inside each other. It also masks what is secret
 //! by its place (a cookie's value, `password` in JSON, `state` in a URL) or by its looks (an API key of zot, a JWT).
 //!
-//! How it works: a text is read in several [`View`]s, each the text with one more layer of escapes undone, and each
+//! How it works: a text is read in several views, each the text with one more layer of escapes undone, and each
 //! knowing where its bytes came from. Whatever is found in a view marks a span of the original; spans that overlap
 //! are joined and replaced in one go. Placeholders that already stand in the text are left alone, and the whole is
 //! repeated until nothing more is found: hence `redact(redact(x)) == redact(x)`. It ends, because each round puts

@@ -59,7 +59,12 @@ pub(super) const ALL: &[Saboteur] = &[
         &[("login.redirect/endpoint", Fail), ("login.redirect/issuer-accepts", Fail)],
         &[],
     ),
-    saboteur!("login-at-another-host", &[Fault::Proxy(&OTHER_SCHEME)], &[("login.redirect/endpoint", Fail)], &[]),
+    saboteur!(
+        "login-at-another-host",
+        &[Fault::Proxy(&OTHER_SCHEME)],
+        &[("login.redirect/endpoint", Fail)],
+        &["login.redirect/issuer-accepts"]
+    ),
     saboteur!(
         "login-for-another-client",
         &[Fault::Proxy(&OTHER_CLIENT)],
