@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use tokio::sync::watch;
 
 use super::outcome::{CheckOutcome, Halt, Judged, PartOutcome, Verdict};
@@ -26,31 +25,29 @@ pub enum End {
     Interrupted,
 }
 
-/// Runs every part of the plan and hands each check, in the catalogue's order, to `judged` as soon as it and those
-/// before it are judged. Parts that only conclude come when the last asking part has ended.
+/// Runs every part of the plan and, when all have ended, hands each check, in the catalogue's order, to `judged`.
+///
+/// Nothing is told earlier: what one part meets last, a cookie or a state, may stand in what another has seen first, and
+/// is a secret there too.
 pub async fn run(
     plan: &Plan,
     bench: &Bench,
     end: watch::Receiver<End>,
-    mut judged: impl FnMut(&CheckOutcome),
+    judged: impl FnMut(&CheckOutcome),
 ) -> Vec<CheckOutcome> {
-    let mut asking: FuturesOrdered<_> = plan.checks.iter().map(|check| ask(check, bench, end.clone())).collect();
-    let mut outcomes: Vec<CheckOutcome> = Vec::with_capacity(plan.checks.len());
-    let mut told = 0;
-    while let Some(outcome) = asking.next().await {
-        outcomes.push(outcome);
-        while told < outcomes.len() && !concludes(&plan.checks[told]) {
-            judged(&outcomes[told]);
-            told += 1;
-        }
-    }
+    let asking = plan.checks.iter().map(|check| join_all(check.parts.iter().map(|part| ask(part, bench, end.clone()))));
+    let asked = join_all(asking).await;
+    let outcome = |(check, asked): (&PlannedCheck, Vec<Asked>)| {
+        check_outcome(check, asked.into_iter().map(Asked::outcome).collect())
+    };
+    let mut outcomes: Vec<CheckOutcome> = plan.checks.iter().zip(asked).map(outcome).collect();
     for index in 0..outcomes.len() {
         if concludes(&plan.checks[index]) {
             let concluded = conclude(&plan.checks[index], bench, &outcomes);
             outcomes[index] = concluded;
         }
     }
-    outcomes[told..].iter().for_each(judged);
+    outcomes.iter().for_each(judged);
     outcomes
 }
 
@@ -58,22 +55,24 @@ fn concludes(check: &PlannedCheck) -> bool {
     check.parts.iter().any(|planned| matches!(planned.part.probe, Probe::Concludes(_)))
 }
 
-async fn ask(planned: &PlannedCheck, bench: &Bench, end: watch::Receiver<End>) -> CheckOutcome {
-    let parts = planned.parts.iter().map(|part| {
-        let end = end.clone();
-        async move {
-            let wire = bench.wire.fresh();
-            let start = Instant::now();
-            let judged = match (part.skip, part.part.probe) {
-                (Some(reason), _) => Judged::Err(Halt::Skip(reason.into())).into(),
-                // Replaced as soon as everything else is known.
-                (None, Probe::Concludes(_)) => Judged::Err(Halt::Skip("not yet concluded".into())).into(),
-                (None, Probe::Asks(probe)) => within(probe(bench.on(wire.clone())), end).await,
-            };
-            outcome(part, judged, &wire, start.elapsed())
-        }
-    });
-    check_outcome(planned, join_all(parts).await)
+/// A part that has ended, with all that it sent.
+struct Asked<'a> {
+    planned: &'a PlannedPart,
+    ended: Ended,
+    wire: Wire,
+    duration: Duration,
+}
+
+async fn ask<'a>(planned: &'a PlannedPart, bench: &Bench, end: watch::Receiver<End>) -> Asked<'a> {
+    let wire = bench.wire.fresh();
+    let start = Instant::now();
+    let ended = match (planned.skip, planned.part.probe) {
+        (Some(reason), _) => Judged::Err(Halt::Skip(reason.into())).into(),
+        // Replaced as soon as everything else is known.
+        (None, Probe::Concludes(_)) => Judged::Err(Halt::Skip("not yet concluded".into())).into(),
+        (None, Probe::Asks(probe)) => within(probe(bench.on(wire.clone())), end).await,
+    };
+    Asked { planned, ended, wire, duration: start.elapsed() }
 }
 
 fn conclude(planned: &PlannedCheck, bench: &Bench, outcomes: &[CheckOutcome]) -> CheckOutcome {
@@ -84,7 +83,8 @@ fn conclude(planned: &PlannedCheck, bench: &Bench, outcomes: &[CheckOutcome]) ->
             (None, Probe::Concludes(probe)) => probe(&bench.deployment, outcomes),
             (None, Probe::Asks(_)) => Err(Halt::Error("a check cannot both ask and conclude".into())),
         };
-        outcome(part, judged.into(), &bench.wire.fresh(), start.elapsed())
+        let wire = bench.wire.fresh();
+        Asked { planned: part, ended: judged.into(), wire, duration: start.elapsed() }.outcome()
     });
     check_outcome(planned, parts.collect())
 }
@@ -114,53 +114,57 @@ async fn within(probe: impl Future<Output = Judged>, mut end: watch::Receiver<En
     }
 }
 
-fn outcome(planned: &PlannedPart, ended: Ended, wire: &Wire, duration: Duration) -> PartOutcome {
-    let own = wire.transcript();
-    let mut outcome = PartOutcome {
-        part: planned.part,
-        level: planned.level,
-        verdict: Verdict::Error,
-        reason: String::new(),
-        expected: None,
-        observed: None,
-        hint: None,
-        curl: None,
-        evidence: Vec::new(),
-        duration,
-        requests: own.len(),
-    };
-    let redact = |text: &str| printable(&wire.redactor().redact_url(text));
-    let mut behind: Vec<Arc<Exchange>> = own;
-    match ended {
-        Ended::Judged(Ok(proof)) => {
-            outcome.verdict = Verdict::Pass;
-            outcome.reason = redact(proof.said());
-            behind = joined(behind, proof.exchanges());
+impl Asked<'_> {
+    /// What reporters may see of it.
+    fn outcome(self) -> PartOutcome {
+        let Self { planned, ended, wire, duration } = self;
+        let own = wire.transcript();
+        let mut outcome = PartOutcome {
+            part: planned.part,
+            level: planned.level,
+            verdict: Verdict::Error,
+            reason: String::new(),
+            expected: None,
+            observed: None,
+            hint: None,
+            curl: None,
+            evidence: Vec::new(),
+            duration,
+            requests: own.len(),
+        };
+        let redact = |text: &str| printable(&wire.redactor().redact_url(text));
+        let mut behind: Vec<Arc<Exchange>> = own;
+        match ended {
+            Ended::Judged(Ok(proof)) => {
+                outcome.verdict = Verdict::Pass;
+                outcome.reason = redact(proof.said());
+                behind = joined(behind, proof.exchanges());
+            }
+            Ended::Judged(Err(Halt::Breach(breach))) => {
+                outcome.verdict = if planned.level == Level::Requirement { Verdict::Fail } else { Verdict::Warn };
+                outcome.reason = redact(&breach.observed);
+                outcome.expected = Some(redact(&breach.expected));
+                outcome.observed = Some(redact(&breach.observed));
+                outcome.hint = breach.hint;
+                outcome.curl = breach.exchange.as_ref().map(|exchange| exchange.evidence(wire.redactor()).curl);
+                behind = joined(behind, breach.exchange.as_slice());
+            }
+            Ended::Judged(Err(Halt::Error(why))) => outcome.reason = redact(&why),
+            Ended::Judged(Err(Halt::Skip(why))) => {
+                outcome.verdict = Verdict::Skipped;
+                outcome.reason = redact(&why);
+            }
+            Ended::GivenUp(End::OutOfTime(limit)) => {
+                outcome.reason = format!("no verdict within the {} s that the whole run may take", limit.as_secs_f32());
+            }
+            Ended::GivenUp(End::Open | End::Interrupted) => {
+                outcome.verdict = Verdict::NotRun;
+                outcome.reason = "interrupted".into();
+            }
         }
-        Ended::Judged(Err(Halt::Breach(breach))) => {
-            outcome.verdict = if planned.level == Level::Requirement { Verdict::Fail } else { Verdict::Warn };
-            outcome.reason = redact(&breach.observed);
-            outcome.expected = Some(redact(&breach.expected));
-            outcome.observed = Some(redact(&breach.observed));
-            outcome.hint = breach.hint;
-            outcome.curl = breach.exchange.as_ref().map(|exchange| exchange.evidence(wire.redactor()).curl);
-            behind = joined(behind, breach.exchange.as_slice());
-        }
-        Ended::Judged(Err(Halt::Error(why))) => outcome.reason = redact(&why),
-        Ended::Judged(Err(Halt::Skip(why))) => {
-            outcome.verdict = Verdict::Skipped;
-            outcome.reason = redact(&why);
-        }
-        Ended::GivenUp(End::OutOfTime(limit)) => {
-            outcome.reason = format!("no verdict within the {} s that the whole run may take", limit.as_secs_f32());
-        }
-        Ended::GivenUp(End::Open | End::Interrupted) => {
-            outcome.verdict = Verdict::NotRun;
-            outcome.reason = "interrupted".into();
-        }
+        outcome.evidence = behind.iter().map(|exchange| exchange.evidence(wire.redactor())).collect();
+        outcome
     }
-    outcome.evidence = behind.iter().map(|exchange| exchange.evidence(wire.redactor())).collect();
-    outcome
 }
 
 /// Exchanges that a proof borrows from a shared set-up come first: they happened first.
