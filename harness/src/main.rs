@@ -60,7 +60,7 @@ fn verify(settings: &Settings) -> Result<Exit, Trouble> {
     let around = surroundings()?;
     let mut reporters = Reporters::default();
     match settings.format {
-        Format::Text => reporters.add(Text::new(anstream::stdout())),
+        Format::Text => reporters.add(Text::new(anstream::stdout(), columns())),
         Format::Brief => reporters.add(Brief::new(anstream::stdout(), anstream::stderr())),
         Format::Json => reporters.add(Json::new(anstream::stdout())),
     }
@@ -95,6 +95,11 @@ fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
         .enable_all()
         .build()
         .map_err(|error| Trouble::unknown("no runtime could be started", error.to_string()))
+}
+
+/// The columns of the terminal, if standard output is one.
+fn columns() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
 /// A closed pipe, as with `| head`, is the reader's choice and no trouble.

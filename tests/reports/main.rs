@@ -81,7 +81,7 @@ fn brief(run: &Run) -> (String, String) {
 #[test]
 fn text() {
     let paper = Paper::default();
-    tell(&Run::live(outcomes()), &mut Text::new(paper.clone())).unwrap();
+    tell(&Run::live(outcomes()), &mut Text::new(paper.clone(), None)).unwrap();
     insta::assert_snapshot!(paper.plain());
 }
 
@@ -89,7 +89,7 @@ fn text() {
 fn text_on_the_stand_in_says_so() {
     let paper = Paper::default();
     let good = outcomes().into_iter().take(1).collect();
-    tell(&Run::stand_in(good), &mut Text::new(paper.clone())).unwrap();
+    tell(&Run::stand_in(good), &mut Text::new(paper.clone(), None)).unwrap();
     insta::assert_snapshot!(paper.plain());
 }
 
@@ -224,7 +224,7 @@ proptest! {
 fn a_reporter_that_fails_spoils_nothing_for_the_others() {
     let paper = Paper::default();
     let mut reporters = Reporters::default();
-    reporters.add(Text::new(Refuses(io::ErrorKind::StorageFull)));
+    reporters.add(Text::new(Refuses(io::ErrorKind::StorageFull), None));
     reporters.add(Brief::new(Refuses(io::ErrorKind::BrokenPipe), io::sink()));
     reporters.add(Json::new(paper.clone()));
     let run = Run::live(outcomes());

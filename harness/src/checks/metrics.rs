@@ -111,8 +111,7 @@ async fn shared(bench: &Bench) -> Result<Arc<Exchange>, Halt> {
     let scraped = bench.setup.scrape.get_or_init(|| scrape(bench)).await.clone();
     match scraped {
         Ok(exchange) if exchange.status() == 200 => Ok(exchange),
-        Ok(exchange) => Err(Halt::Skip(format!("needs metrics that can be read: {}", expect::observed(&exchange)))),
-        Err(error) => Err(Halt::Skip(format!("needs metrics that can be read: {error}"))),
+        Ok(_) | Err(_) => Err(Halt::Skip("needs metrics that can be read".into())),
     }
 }
 

@@ -76,9 +76,12 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Writes `text` below a label: the first line beside it, the others under its first.
-fn labelled(out: &mut dyn Write, indent: usize, label: &str, text: &str) -> io::Result<()> {
-    for (index, line) in text.lines().enumerate() {
+/// Writes `text` below a label: the first line beside it, the others under its first. Where there is a `width`, lines
+/// are broken between words so that they fit.
+fn labelled(out: &mut dyn Write, indent: usize, label: &str, text: &str, width: Option<usize>) -> io::Result<()> {
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(indent + 10).max(40));
+    let options = textwrap::Options::new(room).break_words(false).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    for (index, line) in textwrap::wrap(text, options).iter().enumerate() {
         let label = if index == 0 { label } else { "" };
         writeln!(out, "{:indent$}{label:<9} {line}", "")?;
     }

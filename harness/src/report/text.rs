@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::{Reporter, labelled, one_line, plural};
+use crate::check::Probe;
 use crate::run::event::{Event, Header, Summary};
 use crate::run::exit::Exit;
 use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
@@ -17,14 +18,17 @@ const INDENT: usize = 8;
 #[derive(Debug)]
 pub struct Text<W> {
     out: W,
+    /// Columns of the terminal; no lines are broken where there is none.
+    width: Option<usize>,
     header: Option<Header>,
     parts: usize,
+    skipped: usize,
 }
 
 impl<W: Write> Text<W> {
-    /// A reporter that writes to `out`.
-    pub fn new(out: W) -> Self {
-        Self { out, header: None, parts: 0 }
+    /// A reporter that writes to `out`, which has this many columns.
+    pub fn new(out: W, width: Option<usize>) -> Self {
+        Self { out, width, header: None, parts: 0, skipped: 0 }
     }
 
     fn started(&mut self, header: &Header) -> io::Result<()> {
@@ -51,6 +55,7 @@ impl<W: Write> Text<W> {
 
     fn judged(&mut self, outcome: &CheckOutcome) -> io::Result<()> {
         self.parts += outcome.parts.len();
+        self.skipped += outcome.parts_that(Verdict::Skipped).count();
         let style = colour(outcome.verdict);
         let word = outcome.verdict.word();
         let good = outcome.parts_that(Verdict::Pass).count();
@@ -59,8 +64,12 @@ impl<W: Write> Text<W> {
         for group in groups(outcome, &[Verdict::Fail, Verdict::Error, Verdict::Warn, Verdict::NotRun]) {
             self.trouble(&group)?;
         }
+        let dim = Style::new().dimmed();
+        // What was concluded from other checks is told nowhere else.
+        for part in outcome.parts_that(Verdict::Pass).filter(|part| matches!(part.part.probe, Probe::Concludes(_))) {
+            writeln!(self.out, "{:INDENT$}{dim}{}: {}{dim:#}", "", part.part.name, one_line(&part.reason))?;
+        }
         for group in groups(outcome, &[Verdict::Skipped]) {
-            let dim = Style::new().dimmed();
             let reason = one_line(&group[0].reason);
             writeln!(self.out, "{:INDENT$}{dim}skipped {}: {reason}{dim:#}", "", names(&group))?;
         }
@@ -74,17 +83,19 @@ impl<W: Write> Text<W> {
         let indent = INDENT + 2;
         match (&first.expected, &first.observed) {
             (Some(expected), Some(observed)) => {
-                labelled(&mut self.out, indent, "expected", expected)?;
-                labelled(&mut self.out, indent, "observed", observed)?;
+                labelled(&mut self.out, indent, "expected", expected, self.width)?;
+                labelled(&mut self.out, indent, "observed", observed, self.width)?;
             }
-            _ => labelled(&mut self.out, indent, "because", &first.reason)?,
+            _ => labelled(&mut self.out, indent, "because", &first.reason, self.width)?,
         }
         if let Some(hint) = &first.hint {
-            labelled(&mut self.out, indent, "cause", &hint.cause)?;
-            labelled(&mut self.out, indent, "cure", &cure(hint.cure.as_deref(), self.header.as_ref()))?;
+            let cure = cure(hint.cure.as_deref(), self.header.as_ref());
+            labelled(&mut self.out, indent, "cause", &hint.cause, self.width)?;
+            labelled(&mut self.out, indent, "cure", &cure, self.width)?;
         }
         if let Some(curl) = &first.curl {
-            labelled(&mut self.out, indent, "repeat", curl)?;
+            // Not broken: it is there to be copied.
+            labelled(&mut self.out, indent, "repeat", curl, None)?;
         }
         Ok(())
     }
@@ -111,7 +122,12 @@ impl<W: Write> Text<W> {
             writeln!(self.out, "the stand-in was checked; this says nothing about zot")?;
         }
         let style = if summary.exit == Exit::Good { colour(Verdict::Pass) } else { colour(Verdict::Fail) };
-        writeln!(self.out, "{style}{}{style:#} (exit code {})", sentence(summary.exit), summary.exit.code())?;
+        let skipped = match self.skipped {
+            0 => String::new(),
+            skipped => format!("; {} not looked at", plural(skipped, "part")),
+        };
+        let (sentence, code) = (sentence(summary.exit), summary.exit.code());
+        writeln!(self.out, "{style}{sentence}{style:#}{skipped} (exit code {code})")?;
         self.out.flush()
     }
 }

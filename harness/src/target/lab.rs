@@ -165,7 +165,8 @@ impl LabSpec {
             issuer: &issuer_url,
         };
         let mut config = self.config.clone();
-        let changes = adapt(&mut config, &places);
+        let shown = |change: String| change.replace(&directory.display().to_string(), "LAB");
+        let changes = adapt(&mut config, &places).into_iter().map(shown).collect();
         for patch in &self.patches {
             config.merge(&serde_json::from_str(patch).map_err(|error| failed(&error))?);
         }
