@@ -114,3 +114,18 @@ macro_rules! saboteur {
     };
 }
 pub(crate) use saboteur;
+
+/// Writes a [`Part`] that only reads and whose breach fails.
+macro_rules! reads {
+    ($name:literal, $claim:literal, $asks:expr, $probe:ident) => {
+        $crate::check::Part {
+            name: $name,
+            claim: $claim,
+            asks: $asks,
+            level: $crate::check::Level::Requirement,
+            effect: $crate::check::Effect::Reads,
+            probe: $crate::check::Probe::Asks(|bench| Box::pin($probe(bench))),
+        }
+    };
+}
+pub(crate) use reads;

@@ -24,6 +24,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("parts-send-what-they-declare", bite::parts_send_what_they_declare),
     ("built-in-lab", verdicts::built_in_lab),
     ("deployed-shape", verdicts::deployed_shape),
+    ("issuer-away-is-no-verdict", verdicts::issuer_away),
     ("personas-send-what-programs-send", personas::send_what_programs_send),
     ("live-changes-nothing", harmless::live_changes_nothing),
     ("live-changes-nothing-even-if-all-doors-are-open", harmless::open_doors),

@@ -1,7 +1,10 @@
 //! What a lab's run says.
 
+use std::sync::Arc;
+
 use libtest_mimic::Failed;
 use serde_json::Value;
+use zot_verify::session::Session;
 use zot_verify::target::zot::Zot;
 
 use super::support;
@@ -42,6 +45,25 @@ pub(crate) fn deployed_shape(zot: &Zot) -> Result<(), Failed> {
         expect(hint.contains("metrics.anonymousPolicy") && hint.contains("v2.1.18"), true)?;
     }
     Ok(())
+}
+
+/// An issuer that is away is no verdict on the registry: it could not be told.
+pub(crate) fn issuer_away(zot: &Zot) -> Result<(), Failed> {
+    let around = support::surroundings();
+    support::runtime()?.block_on(async {
+        let session = Session::lab(&support::spec(zot, &around).await?, Arc::default(), &around).await?;
+        let temporary = tempfile::tempdir()?;
+        let output = tokio::process::Command::from(support::command(temporary.path()))
+            .args(["live", &session.header().url, "login.redirect", "--format", "json"])
+            .args(["--issuer", "http://127.0.0.1:1/application/o/zot/"])
+            .output()
+            .await?;
+        session.close().await?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        expect(output.status.code(), Some(3))?;
+        expect(&parts(result(&report, "login.redirect")?, "error")[..], &["endpoint"])?;
+        expect(parts(result(&report, "login.redirect")?, "fail").len(), 0)
+    })
 }
 
 /// A key that zot does not know is zot's to refuse, in its own words.

@@ -10,22 +10,9 @@ use url::Url;
 
 use super::expect;
 use crate::bench::Bench;
-use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::check::{Check, reads};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Request};
-
-macro_rules! part {
-    ($name:literal, $claim:literal, $asks:expr, $probe:ident) => {
-        Part {
-            name: $name,
-            claim: $claim,
-            asks: $asks,
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin($probe(bench))),
-        }
-    };
-}
 
 const LOGIN: &[&str] = &["GET /zot/auth/login?*"];
 
@@ -36,18 +23,18 @@ pub const CHECK: Check = Check {
     requirement: "People log in to make API keys (the owner's checklist, \"OIDC browser login works\"; OpenID Connect \
                   Core section 3.1.2.1). Behind a reverse proxy redirect_uri is what breaks first (zot issue 1653).",
     parts: &[
-        part!("redirect", "the login is a redirect, not a page", LOGIN, redirect),
-        part!(
+        reads!("redirect", "the login is a redirect, not a page", LOGIN, redirect),
+        reads!(
             "endpoint",
             "it leads to the authorization endpoint that the issuer's discovery names",
             &["GET /zot/auth/login?*", "GET */.well-known/openid-configuration"],
             endpoint
         ),
-        part!("client", "it asks for a code, as the client that the issuer knows", LOGIN, client),
-        part!("scope", "it asks for the scopes that carry name and groups", LOGIN, scope),
-        part!("state", "every login has a state of its own", LOGIN, state),
-        part!("redirect-uri", "it comes back to the registry's external URL", LOGIN, redirect_uri),
-        part!("issuer-accepts", "the issuer does not refuse it", &["GET /zot/auth/login?*", "GET *"], issuer_accepts),
+        reads!("client", "it asks for a code, as the client that the issuer knows", LOGIN, client),
+        reads!("scope", "it asks for the scopes that carry name and groups", LOGIN, scope),
+        reads!("state", "every login has a state of its own", LOGIN, state),
+        reads!("redirect-uri", "it comes back to the registry's external URL", LOGIN, redirect_uri),
+        reads!("issuer-accepts", "the issuer does not refuse it", &["GET /zot/auth/login?*", "GET *"], issuer_accepts),
     ],
     saboteurs: saboteurs::ALL,
 };

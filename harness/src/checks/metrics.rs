@@ -8,7 +8,7 @@ use super::exposition::{self, Exposition, Family, Kind};
 use super::{expect, version};
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::check::{Check, reads};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Request, WireError};
@@ -20,49 +20,22 @@ pub const CHECK: Check = Check {
     requirement: "The scraper has no credentials, and nothing alerts when it is refused (the owner's checklist, \
                   \"Metrics endpoint accessible without auth\"). zot v2.1.18 changed who may read.",
     parts: &[
-        Part {
-            name: "access",
-            claim: "anybody can read the metrics",
-            asks: &["GET /v2/", "GET /*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(access(bench))),
-        },
-        Part {
-            name: "exposition",
-            claim: "they are a valid Prometheus text exposition, and not empty",
-            asks: &["GET /v2/", "GET /*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(valid(bench))),
-        },
-        Part {
-            name: "families",
-            claim: "the families of the intent are there, with the type and the labels that the dashboard queries",
-            asks: &["GET /v2/", "GET /*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(families(bench))),
-        },
-        Part {
-            name: "alive",
-            claim: "a request makes the request counter rise",
-            asks: &["GET /v2/", "GET /*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(alive(bench))),
-        },
-        Part {
-            name: "no-secrets",
-            claim: "nothing in them looks like a key, a password or a token",
-            asks: &["GET /v2/", "GET /*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(no_secrets(bench))),
-        },
+        reads!("access", "anybody can read the metrics", SCRAPE, access),
+        reads!("exposition", "they are a valid Prometheus text exposition, and not empty", SCRAPE, valid),
+        reads!(
+            "families",
+            "the families of the intent are there, with the type and the labels that the dashboard queries",
+            SCRAPE,
+            families
+        ),
+        reads!("alive", "a request makes the request counter rise", SCRAPE, alive),
+        reads!("no-secrets", "nothing in them looks like a key, a password or a token", SCRAPE, no_secrets),
     ],
     saboteurs: saboteurs::ALL,
 };
+
+/// What a scrape sends.
+const SCRAPE: &[&str] = &["GET /v2/", "GET /*"];
 
 /// The counter that every request raises.
 const REQUESTS: &str = "zot_http_requests_total";

@@ -11,7 +11,7 @@ use zot_verify_model::{Digest, image};
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::check::{Check, reads};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::{ImageName, Kind};
 use crate::wire::{Exchange, Redactor, Request};
@@ -30,54 +30,37 @@ pub const CHECK: Check = Check {
     requirement: "Nodes and job runners pull without credentials; a registry that stops that stops them all \
                   (distribution-spec, \"Pull\"; the owner's checklist, \"Anonymous pull works\").",
     parts: &[
-        Part {
-            name: "catalog",
-            claim: "the catalogue answers and lists the image's repository",
-            asks: &["GET /v2/_catalog"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(catalog(bench))),
-        },
-        Part {
-            name: "index",
-            claim: "a tag answers with its index, under its media type and its digest",
-            asks: &["GET /v2/*/manifests/*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(index(bench))),
-        },
-        Part {
-            name: "manifest",
-            claim: "the manifest of one platform answers by digest with the bytes of that digest",
-            asks: &["GET /v2/*/manifests/*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(manifest(bench))),
-        },
-        Part {
-            name: "config",
-            claim: "the image's configuration answers with the bytes of its digest",
-            asks: &["GET /v2/*/manifests/*", "GET /v2/*/blobs/*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(config(bench))),
-        },
-        Part {
-            name: "layers",
-            claim: "every layer answers with the bytes of its digest, no fewer and no more",
-            asks: &["GET /v2/*/manifests/*", "GET /v2/*/blobs/*", "HEAD /v2/*/blobs/*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(layers(bench))),
-        },
-        Part {
-            name: "head",
-            claim: "HEAD says of the tag, the manifest and a blob what GET says, without a body",
-            asks: &["GET /v2/*/manifests/*", "HEAD /v2/*/manifests/*", "HEAD /v2/*/blobs/*"],
-            level: Level::Requirement,
-            effect: Effect::Reads,
-            probe: Probe::Asks(|bench| Box::pin(head(bench))),
-        },
+        reads!("catalog", "the catalogue answers and lists the image's repository", &["GET /v2/_catalog"], catalog),
+        reads!(
+            "index",
+            "a tag answers with its index, under its media type and its digest",
+            &["GET /v2/*/manifests/*"],
+            index
+        ),
+        reads!(
+            "manifest",
+            "the manifest of one platform answers by digest with the bytes of that digest",
+            &["GET /v2/*/manifests/*"],
+            manifest
+        ),
+        reads!(
+            "config",
+            "the image's configuration answers with the bytes of its digest",
+            &["GET /v2/*/manifests/*", "GET /v2/*/blobs/*"],
+            config
+        ),
+        reads!(
+            "layers",
+            "every layer answers with the bytes of its digest, no fewer and no more",
+            &["GET /v2/*/manifests/*", "GET /v2/*/blobs/*", "HEAD /v2/*/blobs/*"],
+            layers
+        ),
+        reads!(
+            "head",
+            "HEAD says of the tag, the manifest and a blob what GET says, without a body",
+            &["GET /v2/*/manifests/*", "HEAD /v2/*/manifests/*", "HEAD /v2/*/blobs/*"],
+            head
+        ),
     ],
     saboteurs: saboteurs::ALL,
 };
