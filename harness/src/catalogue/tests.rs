@@ -53,5 +53,5 @@ fn what_asks_says_what_it_asks_and_what_concludes_comes_last() {
         }
     }
     let concludes = |check: &&Check| check.parts.iter().any(|part| matches!(part.probe, Probe::Concludes(_)));
-    assert!(CHECKS.iter().skip_while(|check| !concludes(check)).all(|check| concludes(check)));
+    assert!(CHECKS.iter().skip_while(|check| !concludes(check)).all(concludes));
 }
