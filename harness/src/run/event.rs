@@ -47,7 +47,7 @@ pub struct Summary {
     pub exit: Exit,
     /// Wall time of the checks.
     pub duration: Duration,
-    /// Requests sent, the recognition of the target included.
+    /// Requests that were answered, the recognition of the target included.
     pub requests: usize,
 }
 

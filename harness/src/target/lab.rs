@@ -21,11 +21,11 @@ use zot_verify_model::{Secret, ZotConfig};
 use super::adapt::{Credentials, Places, adapt};
 use super::process::{Held, Process};
 use super::zot::Zot;
-use super::{Deployment, ImageName, Kind, Recognition, recognise};
+use super::{Deployment, ImageName, Kind, Recognition, Whose, recognise};
 use crate::bounds;
 use crate::checks::push;
 use crate::error::Trouble;
-use crate::wire::{Redactor, Trust, Wire};
+use crate::wire::{Redactor, Request, Trust, Wire};
 
 /// The image that a lab's registry serves to anybody.
 const PULLED: (&str, &str) = ("zot-verify/pull", "v1");
@@ -62,6 +62,8 @@ pub struct Lab {
     config: ZotConfig,
     changes: Vec<String>,
     made_of: Zot,
+    /// A repository that no other lab has.
+    marker: String,
 }
 
 #[derive(Debug)]
@@ -149,7 +151,9 @@ impl LabSpec {
         let router = Issuer::router(&issuer.url(), spec);
         let issuer = issuer.serve(router);
 
-        let directory = std::env::temp_dir().join(format!("zot-verify-{}-{}", self.run, Uuid::new_v4().simple()));
+        let name = Uuid::new_v4().simple().to_string();
+        let marker = format!("zot-verify/lab-{name}");
+        let directory = std::env::temp_dir().join(format!("zot-verify-{}-{name}", self.run));
         let secret = Secret::new("lab client secret", Uuid::new_v4().simple().to_string());
         redactor.learn(&secret);
         let file = directory.join(CREDENTIALS);
@@ -171,12 +175,15 @@ impl LabSpec {
             config.merge(&serde_json::from_str(patch).map_err(|error| failed(&error))?);
         }
         let url = Url::parse(&external).map_err(|error| failed(&error))?;
-        let made_of = self.zot.clone();
-        let lab = |registry, proxy, config| Lab { registry, issuer, proxy, url, config, changes, made_of };
+        let (made_of, repository) = (self.zot.clone(), marker.clone());
+        let lab = |registry, proxy, config| Lab { registry, issuer, proxy, url, config, changes, made_of, marker };
 
         match (&self.zot, inner) {
             (Zot::Program(program), Some(port)) => {
-                let process = self.spawn(program, directory, &config, &secret).await.map_err(|error| failed(&error))?;
+                let process = self
+                    .spawn(program, directory, &repository, &config, &secret)
+                    .await
+                    .map_err(|error| failed(&error))?;
                 let proxy = broken.then(|| proxy::router(format!("http://127.0.0.1:{port}"), &self.rules));
                 let proxy = proxy.transpose().map_err(|error| failed(&error))?.map(|router| front.serve(router));
                 Ok(lab(Registry::Process(Box::new(process)), proxy, config))
@@ -200,6 +207,7 @@ impl LabSpec {
         &self,
         program: &Path,
         directory: PathBuf,
+        marker: &str,
         config: &ZotConfig,
         secret: &Secret,
     ) -> io::Result<Process> {
@@ -208,7 +216,8 @@ impl LabSpec {
         write(&held.directory().join(CREDENTIALS), credentials.to_string().as_bytes())?;
         write(&held.directory().join("config.json"), config.to_text().as_bytes())?;
         let root = held.directory().join("root");
-        for file in self.seeds.iter().flat_map(Seed::files) {
+        let marker = Seed { repository: marker.to_owned(), ..Seed::default() };
+        for file in self.seeds.iter().chain([&marker]).flat_map(Seed::files) {
             write(&root.join(&file.path), &file.bytes)?;
         }
         held.start(program).await
@@ -218,17 +227,18 @@ impl LabSpec {
 impl Lab {
     async fn ready(&mut self, wire: &Wire) -> Result<Recognition, Unready> {
         match &mut self.registry {
-            Registry::Embedded(_) => recognise(wire, bounds::READY).await.map_err(Unready::Silent),
+            Registry::Embedded(_) => recognise(wire, bounds::READY, Whose::Ours).await.map_err(Unready::Silent),
             Registry::Process(process) => {
                 let last_words = |process: &Process| wire.redactor().redact(&process.last_words());
                 let recognised = tokio::select! {
-                    recognised = recognise(wire, bounds::READY) => recognised,
-                    code = process.ended() => return Err(Unready::ended(&code, &last_words(process))),
+                    recognised = recognise(wire, bounds::READY, Whose::Ours) => recognised,
+                    how = process.ended() => return Err(Unready::ended(&how, &last_words(process))),
                 };
                 match recognised {
-                    // Somebody else may hold the port while our zot gives up.
+                    // Somebody else may hold the port while our zot gives up, even another lab's registry.
                     Ok(_) if process.has_ended() => Err(Unready::PortTaken),
-                    Ok(recognition) => Ok(recognition),
+                    Ok(recognition) if knows(&self.marker, wire).await => Ok(recognition),
+                    Ok(_) => Err(Unready::PortTaken),
                     Err(trouble) => Err(Unready::Mute(trouble, last_words(process))),
                 }
             }
@@ -281,21 +291,28 @@ impl Lab {
     }
 }
 
+/// Whether the registry that answers knows a lab's own repository. One that refuses to tell is believed: the
+/// configuration may be such.
+async fn knows(marker: &str, wire: &Wire) -> bool {
+    let asked = wire.send(Request::get(format!("/v2/{marker}/tags/list"))).await;
+    asked.is_ok_and(|answer| answer.status() != 404)
+}
+
 /// Why a lab's registry cannot be used.
 enum Unready {
     PortTaken,
-    Ended { code: String, words: String },
+    Ended { how: String, words: String },
     Mute(Trouble, String),
     Silent(Trouble),
 }
 
 impl Unready {
     /// zot ends with 0 when its port is in use (observed on v2.1.20), so only its log tells.
-    fn ended(code: &str, words: &str) -> Self {
+    fn ended(how: &str, words: &str) -> Self {
         if words.contains("address already in use") {
             Self::PortTaken
         } else {
-            Self::Ended { code: code.into(), words: words.into() }
+            Self::Ended { how: how.into(), words: words.into() }
         }
     }
 
@@ -307,9 +324,9 @@ impl Unready {
                 "another program takes free ports faster than zot can",
             )
             .cure("run it again"),
-            Self::Ended { code, words } => {
+            Self::Ended { how, words } => {
                 let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
-                Trouble::unknown(format!("{name} ended with code {code} before it answered"), words)
+                Trouble::unknown(format!("{name} {how} before it answered"), words)
                     .cure("mend the configuration that was given, or give another zot")
             }
             Self::Mute(trouble, words) if !words.is_empty() => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 use zot_verify_model::ZotConfig;
 
-use super::{Deployment, ImageName, Kind, recognise};
+use super::{Deployment, ImageName, Kind, Whose, recognise};
 use crate::error::Trouble;
 use crate::settings::Intent;
 use crate::wire::{Request, Wire};
@@ -23,7 +23,7 @@ pub async fn open(
     config: Option<&ZotConfig>,
     wait: Duration,
 ) -> Result<Deployment, Trouble> {
-    let recognition = recognise(wire, wait).await?;
+    let recognition = recognise(wire, wait, Whose::Theirs).await?;
     let registry = wire.registry().clone();
     let provider = config.and_then(|config| config.providers().into_iter().next());
     let external = intent.external_url.as_ref().unwrap_or(&registry);
@@ -66,10 +66,16 @@ async fn image(wire: &Wire, intent: &Intent, registry: &Url) -> Result<Result<Im
         });
     }
     let canary = &intent.canary;
-    let none = format!("no image to pull: {canary} has no tag; give --pull-image, or `pull_image` in zot-verify.toml");
-    let listed = wire.send(Request::get(format!("/v2/{canary}/tags/list"))).await.ok();
-    let tags = listed.filter(|answer| answer.status() == 200).and_then(|answer| answer.json());
+    let listed = wire.send(Request::get(format!("/v2/{canary}/tags/list"))).await.map_err(|error| {
+        Trouble::unknown(format!("{registry} stopped answering"), error.to_string()).cure("run it again")
+    })?;
+    let tags = (listed.status() == 200).then(|| listed.json()).flatten();
     let tag = tags.as_ref().and_then(|tags| tags.get("tags")?.as_array()?.first()?.as_str());
     let image = tag.map(|tag| ImageName { repository: canary.clone(), reference: tag.to_owned() });
-    Ok(image.ok_or(none))
+    let why = match listed.status() {
+        200 | 404 => "has no tag".to_owned(),
+        status => format!("answers {status} to a question for its tags"),
+    };
+    let cure = "give --pull-image, or `pull_image` in zot-verify.toml";
+    Ok(image.ok_or_else(|| format!("no image to pull: {canary} {why}; {cure}")))
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use url::Url;
 use zot_verify_model::Digest;
 
-pub use self::recognise::{Recognition, recognise};
+pub use self::recognise::{Recognition, Whose, recognise};
 use crate::wire::Exchange;
 
 /// Where a deployment came from.

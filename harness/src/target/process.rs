@@ -79,11 +79,11 @@ impl Held {
 }
 
 impl Process {
-    /// Waits until zot has ended by itself; answers its exit code, or `signal`.
+    /// Waits until zot has ended by itself; answers how, in words that follow its name.
     pub async fn ended(&mut self) -> String {
         match (&mut self.ended).await {
             Ok(Some(code)) => code,
-            Ok(None) | Err(_) => "unknown".into(),
+            Ok(None) | Err(_) => "lost its reaper".into(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! It hangs on its standard input. When that ends, for whatever reason, the harness is gone or has had enough: the
 //! reaper ends zot, removes the directory, and ends itself. So nothing is left behind by a panic or a SIGKILL of the
-//! harness. It speaks one line at a time: `ready`, then `exited CODE` when zot ends by itself.
+//! harness. It speaks one line at a time: `ready`, then `exited HOW` when zot ends by itself or does not start.
 
 use std::io;
 use std::path::Path;
@@ -54,13 +54,19 @@ async fn run(directory: &Path) -> io::Result<()> {
     say("ready").await?;
     let mut input = BufReader::new(tokio::io::stdin()).lines();
     let Some(program) = input.next_line().await? else { return Ok(()) };
-    let mut zot = start(Path::new(&program), directory)?;
+    let mut zot = match start(Path::new(&program), directory) {
+        Ok(zot) => zot,
+        Err(error) => {
+            say(&format!("exited could not be started: {error}")).await?;
+            return until_end(&mut input).await;
+        }
+    };
     tokio::select! {
         status = zot.wait() => {
-            let code = status?.code().map_or_else(|| "signal".to_owned(), |code| code.to_string());
-            say(&format!("exited {code}")).await?;
-            while input.next_line().await?.is_some() {}
-            Ok(())
+            let status = status?;
+            let how = status.code().map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with code {code}"));
+            say(&format!("exited {how}")).await?;
+            until_end(&mut input).await
         }
         end = until_end(&mut input) => {
             stop(&mut zot).await?;

@@ -23,6 +23,15 @@ pub struct Recognition {
     pub mgmt: Arc<Exchange>,
 }
 
+/// Whom the registry belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Somebody else's: what answers and is no registry is told at once, since it will not become one.
+    Theirs,
+    /// Ours, and starting: whatever answers until then is asked again.
+    Ours,
+}
+
 /// Waits until `GET /v2/` shows a registry, for at most `wait`, and asks zot what it is.
 ///
 /// Ready is 200, or 401 with a challenge, with the version field of the distribution API (distribution-spec,
@@ -30,14 +39,16 @@ pub struct Recognition {
 ///
 /// # Errors
 /// Trouble with exit code 3 when nothing answers in time, or what answers is no registry.
-pub async fn recognise(wire: &Wire, wait: Duration) -> Result<Recognition, Trouble> {
+pub async fn recognise(wire: &Wire, wait: Duration, whose: Whose) -> Result<Recognition, Trouble> {
     let patience = Patience::new(wait, bounds::POLL);
     loop {
         let trouble = match wire.send(Request::get("/v2/")).await {
             Ok(answer) if is_registry(&answer) => break,
             Ok(answer) if matches!(answer.status(), 502 | 503) => no_registry(wire, &answer),
+            Ok(answer) if whose == Whose::Ours => no_registry(wire, &answer),
             Ok(answer) => return Err(no_registry(wire, &answer)),
             Err(error @ WireError::NoAnswer { refused: true, .. }) => no_answer(wire, &error, wait),
+            Err(error) if whose == Whose::Ours => no_answer(wire, &error, wait),
             Err(error) => return Err(no_answer(wire, &error, wait)),
         };
         if !patience.another_look().await {

@@ -49,7 +49,7 @@ impl Zot {
             Some(found) => Ok(Self::Program(std::path::absolute(&found).unwrap_or(found))),
             None => Err(Trouble::usage(
                 format!("{from} names {}, which is no program", path.display()),
-                "it does not exist, or it may not be executed",
+                "it does not exist, is a directory, or may not be executed",
             )
             .cure("give `auto`, `embedded`, or the path of a zot binary")),
         }

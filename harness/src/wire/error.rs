@@ -77,13 +77,20 @@ impl WireError {
     }
 }
 
-/// The cause at the bottom of the chain, which is the one that tells people something.
+/// The cause at the bottom of the chain, which is the one that tells people something; where it does not, in plain words.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut at = error;
     while let Some(source) = at.source() {
         at = source;
     }
-    at.to_string()
+    let text = at.to_string();
+    if text.contains("InvalidContentType") {
+        return format!("the server does not answer as https does; is it http? ({text})");
+    }
+    if text.contains("connection was not ready") || text.contains("connection closed before message completed") {
+        return format!("the server closed the connection without an answer ({text})");
+    }
+    text
 }
 
 fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
