@@ -45,8 +45,8 @@ impl Bench {
     /// The image that anybody can pull.
     ///
     /// # Errors
-    /// Skip with what to do where none is known.
+    /// Skip with what to do where none is known, an error where that could not be told.
     pub fn image(&self) -> Result<&ImageName, Halt> {
-        self.deployment.image.as_ref().map_err(|cure| Halt::Skip(cure.clone()))
+        self.deployment.image.as_ref().map_err(Clone::clone)
     }
 }

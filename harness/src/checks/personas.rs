@@ -4,9 +4,9 @@ mod saboteurs;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use zot_verify_model::Digest;
 
-use super::pull::{Descriptor, is_index, platform};
+use super::pull::{Descriptor, is_index, length_is, named_blobs, platform};
 use super::{expect, version};
 use crate::bench::Bench;
 use crate::bounds;
@@ -58,23 +58,20 @@ async fn pull_as(bench: Bench, persona: &'static Persona) -> Judged {
     let image = bench.image()?;
     let redactor = bench.wire.redactor();
 
-    let mut request = Request::get(image.manifest_path());
-    if persona.head_first {
-        let head = bench.wire.send(persona.tag(Request::head(image.manifest_path()), challenged)).await?;
-        expect::status(&head, 200, redactor)?;
-        let Some(digest) = head.header(expect::DIGEST_HEADER) else {
-            let expected = "HEAD of the tag names a digest, by which the program then asks";
-            return Err(Breach::new(expected, "no Docker-Content-Digest", &head).into());
-        };
-        request = Request::get(format!("/v2/{}/manifests/{digest}", image.repository));
-    }
-    let by_digest = if persona.head_first { media_type_of_head(&bench) } else { None };
-    let request = match by_digest {
-        Some(media_type) => persona.manifest(request, &media_type, challenged),
-        None => persona.tag(request, challenged),
+    let (request, wanted) = if persona.head_first {
+        let (head, digest) = head_of_tag(&bench, persona, challenged).await?;
+        let media_type = head.header("content-type").unwrap_or_default().to_owned();
+        let path = format!("/v2/{}/manifests/{digest}", image.repository);
+        (persona.manifest(Request::get(path), &media_type, challenged), Some(digest))
+    } else {
+        (persona.tag(Request::get(image.manifest_path()), challenged), image.digest())
     };
     let top = bench.wire.send(request).await?;
     expect::status(&top, 200, redactor)?;
+    expect::digest_header(&top, top.digest(), redactor)?;
+    if let Some(wanted) = &wanted {
+        expect::digest(&top, wanted, redactor)?;
+    }
     let body = expect::object(&top, redactor)?;
     let mut proof = Proof::of("", &top);
     if let Some(ping) = &seen {
@@ -83,22 +80,40 @@ async fn pull_as(bench: Bench, persona: &'static Persona) -> Judged {
     if !persona.whole {
         return Ok(proof.saying("/v2/ and the manifest of a tag"));
     }
-    let manifest = match platform(&body).filter(|_| is_index(&top)) {
-        None => body,
-        Some(child) => {
-            let path = format!("/v2/{}/manifests/{}", image.repository, child.digest);
-            let exchange = bench.wire.send(persona.manifest(Request::get(path), &child.media_type, challenged)).await?;
-            expect::status(&exchange, 200, redactor)?;
-            expect::digest(&exchange, &child.digest, redactor)?;
-            proof = proof.and(&exchange);
-            expect::object(&exchange, redactor)?
-        }
+    let (manifest, shown) = if is_index(&top) || body.get("manifests").is_some() {
+        let Some(child) = platform(&body) else {
+            return Err(Breach::new("an index that names manifests", "none that can be read", &top).into());
+        };
+        let path = format!("/v2/{}/manifests/{}", image.repository, child.digest);
+        let exchange = bench.wire.send(persona.manifest(Request::get(path), &child.media_type, challenged)).await?;
+        expect::status(&exchange, 200, redactor)?;
+        expect::digest(&exchange, &child.digest, redactor)?;
+        proof = proof.and(&exchange);
+        (expect::object(&exchange, redactor)?, exchange)
+    } else {
+        (body, top)
     };
-    let blobs = named_blobs(&manifest);
-    for blob in &blobs {
+    let Some((config, layers)) = named_blobs(&manifest) else {
+        return Err(Breach::new("a manifest that names a config and layers", "none that can be read", &shown).into());
+    };
+    for blob in std::iter::once(&config).chain(&layers) {
         proof = proof.and(&fetch_blob(&bench, persona, &image.repository, blob, challenged).await?);
     }
-    Ok(proof.saying(format!("the whole pull, {} blobs", blobs.len())))
+    Ok(proof.saying(format!("the whole pull, {} layers", layers.len())))
+}
+
+/// The tag's HEAD, and the digest in it by which the program then asks.
+async fn head_of_tag(bench: &Bench, persona: &Persona, challenged: bool) -> Result<(Arc<Exchange>, Digest), Halt> {
+    let head = bench.wire.send(persona.tag(Request::head(bench.image()?.manifest_path()), challenged)).await?;
+    expect::status(&head, 200, bench.wire.redactor())?;
+    let named = head.header(expect::DIGEST_HEADER).unwrap_or("no Docker-Content-Digest").to_owned();
+    match Digest::parse(&named) {
+        Ok(digest) => Ok((head, digest)),
+        Err(_) => {
+            let expected = "HEAD of the tag names a digest, by which the program then asks";
+            Err(Breach::new(expected, named, &head).into())
+        }
+    }
 }
 
 async fn ping(bench: &Bench, persona: &Persona) -> Result<Arc<Exchange>, Halt> {
@@ -109,16 +124,6 @@ async fn ping(bench: &Bench, persona: &Persona) -> Result<Arc<Exchange>, Halt> {
     let breach = Breach::new("GET /v2/ answers 200 without credentials", expect::observed(&exchange), &exchange);
     let trapped = persona.docker && exchange.status() == 401;
     Err(if trapped { version::DOCKER_PING.explains(breach) } else { breach }.into())
-}
-
-/// The media type that the HEAD of the tag named, by which containerd chooses the `Accept` of its next request.
-fn media_type_of_head(bench: &Bench) -> Option<String> {
-    bench.wire.transcript().last()?.header("content-type").map(str::to_owned)
-}
-
-fn named_blobs(manifest: &Value) -> Vec<Descriptor> {
-    let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
-    manifest.get("config").into_iter().chain(layers).filter_map(Descriptor::read).collect()
 }
 
 async fn fetch_blob(
@@ -133,8 +138,11 @@ async fn fetch_blob(
     let request = if whole { Request::get(path).streamed(blob.size) } else { Request::head(path) };
     let exchange = bench.wire.send(persona.blob(request, &blob.media_type, challenged)).await?;
     expect::status(&exchange, 200, bench.wire.redactor())?;
+    expect::digest_header(&exchange, &blob.digest, bench.wire.redactor())?;
     if whole {
         expect::digest(&exchange, &blob.digest, bench.wire.redactor())?;
+    } else {
+        length_is(&exchange, blob.size, bench.wire.redactor())?;
     }
     Ok(exchange)
 }

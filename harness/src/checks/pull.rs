@@ -33,7 +33,7 @@ pub const CHECK: Check = Check {
         reads!("catalog", "the catalogue answers and lists the image's repository", &["GET /v2/_catalog"], catalog),
         reads!(
             "index",
-            "a tag answers with its index, under its media type and its digest",
+            "a tag answers with its index, under its media type and its digest, and so does the digest",
             &["GET /v2/*/manifests/*"],
             index
         ),
@@ -116,6 +116,13 @@ pub fn platform(index: &Value) -> Option<Descriptor> {
     Descriptor::read(manifests.iter().find(amd64).or_else(|| manifests.first())?)
 }
 
+/// The configuration and the layers that a manifest names, all of which must be readable.
+#[must_use]
+pub fn named_blobs(manifest: &Value) -> Option<(Descriptor, Vec<Descriptor>)> {
+    let layers = manifest.get("layers")?.as_array()?.iter().map(Descriptor::read).collect::<Option<_>>()?;
+    Some((Descriptor::read(manifest.get("config")?)?, layers))
+}
+
 /// Whether an answer is an index.
 #[must_use]
 pub fn is_index(exchange: &Exchange) -> bool {
@@ -135,9 +142,9 @@ async fn catalog(bench: Bench) -> Judged {
         return Err(Breach::new(expected, "no `repositories` that is a list of names", &exchange).into());
     };
     let more = exchange.headers("link").next().is_some();
-    // Live, an image that is not there is the next part's to report.
+    // Live, an image that is not there is the next part's to report; here it must be pullable and not listed.
     if let Ok(image) = bench.image()
-        && bench.deployment.kind == Kind::Local
+        && (bench.deployment.kind == Kind::Local || walk(&bench, Stage::Later).await.is_ok())
         && !more
         && !names.contains(&image.repository.as_str())
     {
@@ -161,7 +168,11 @@ async fn index(bench: Bench) -> Judged {
     if platform(&body).is_none() {
         return Err(Breach::new("an index that names manifests", "none that can be read", &top).into());
     }
-    Ok(Proof::of(format!("{image} is {}", top.digest()), &top))
+    let again = fetch_manifest(&bench, top.digest()).await?;
+    expect::status(&again, 200, redactor)?;
+    expect::digest(&again, top.digest(), redactor)?;
+    expect::digest_header(&again, top.digest(), redactor)?;
+    Ok(Proof::of(format!("{image} is {}", top.digest()), &top).and(&again))
 }
 
 async fn manifest(bench: Bench) -> Judged {
@@ -182,6 +193,9 @@ async fn config(bench: Bench) -> Judged {
 
 async fn layers(bench: Bench) -> Judged {
     let (walk, image) = (walk(&bench, Stage::Later).await?, bench.image()?);
+    if walk.layers.is_empty() {
+        return Err(Halt::Skip("the image has no layers".into()));
+    }
     let mut proof = Proof::of(String::new(), &walk.manifest);
     let (mut whole, mut asked) = (0_usize, 0_usize);
     for layer in &walk.layers {
@@ -194,6 +208,7 @@ async fn layers(bench: Bench) -> Judged {
             let exchange = bench.wire.send(Request::head(path)).await?;
             expect::status(&exchange, 200, bench.wire.redactor())?;
             expect::digest_header(&exchange, &layer.digest, bench.wire.redactor())?;
+            length_is(&exchange, layer.size, bench.wire.redactor())?;
             exchange
         };
         proof = proof.and(&exchange);
@@ -237,7 +252,7 @@ fn same_as_get(head: &Arc<Exchange>, get: &Arc<Exchange>, bench: &Bench) -> Resu
 }
 
 /// The length that a HEAD announces, and that it sends none of it.
-fn length_is(head: &Arc<Exchange>, wanted: u64, redactor: &Redactor) -> Result<(), Halt> {
+pub(super) fn length_is(head: &Arc<Exchange>, wanted: u64, redactor: &Redactor) -> Result<(), Halt> {
     let said = head.header("content-length").and_then(|length| length.parse().ok());
     if said == Some(wanted) && head.length() == 0 {
         return Ok(());
@@ -295,16 +310,17 @@ async fn first_walk(bench: &Bench) -> Result<Walk, (Stage, Halt)> {
             let breach = Breach::new("an index that names manifests", "none that can be read", &top);
             return Err((Stage::Tag, breach.into()));
         }
-        None => (Arc::clone(&top), top.digest().clone()),
+        // A single image is asked for by its digest too: that is what the part `manifest` claims.
+        None => {
+            let digest = top.digest().clone();
+            (fetch_manifest(bench, &digest).await.map_err(|halt| (Stage::Manifest, halt))?, digest)
+        }
         Some(child) => {
             let answer = fetch_manifest(bench, &child.digest).await.map_err(|halt| (Stage::Manifest, halt))?;
             (answer, child.digest)
         }
     };
-    let named = (manifest.status() == 200).then(|| manifest.json()).flatten().and_then(|body| {
-        let layers = body.get("layers")?.as_array()?.iter().map(Descriptor::read).collect::<Option<_>>()?;
-        Some((Descriptor::read(body.get("config")?)?, layers))
-    });
+    let named = (manifest.status() == 200).then(|| manifest.json()).flatten().as_ref().and_then(named_blobs);
     let Some((config, layers)) = named else {
         let observed = format!("{} without a readable config and layers", manifest.status());
         let breach = Breach::new("a manifest that names a config and layers", observed, &manifest);

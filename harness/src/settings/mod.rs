@@ -17,8 +17,8 @@ use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
 pub use self::intent::{FILE, Intent, IntentSource, nearest};
 use crate::bounds;
 use crate::error::Trouble;
-use crate::target::Kind;
 use crate::target::zot::Zot;
+use crate::target::{Kind, is_repository};
 use crate::wire::Trust;
 
 /// The environment variables that hold secrets, of which an empty one is a mistake: a missing secret of a Forgejo job
@@ -187,6 +187,13 @@ impl Settings {
         let intended = Some(intent.canary).filter(|canary| *canary != default);
         let canary = chooser.choose("canary", args.canary.clone(), intended, Some(default), Clone::clone);
         intent.canary = canary.unwrap_or_default();
+        if !is_repository(&intent.canary) {
+            return Err(Trouble::usage(
+                format!("the canary `{}` is no repository", intent.canary),
+                "requests that are to be refused aim at it; what is no name could lead them elsewhere",
+            )
+            .cure("give a name such as team/zot-verify-canary, with --canary or `canary` in zot-verify.toml"));
+        }
         let image = chooser.choose("pull-image", args.pull_image.clone(), intent.pull_image.take(), None, Clone::clone);
         intent.pull_image = image;
         let wait = chooser.choose("wait", args.wait, None, Some(Duration::ZERO), time);

@@ -21,7 +21,7 @@ use zot_verify_model::{Secret, ZotConfig};
 use super::adapt::{Credentials, Places, adapt};
 use super::process::{Held, Process};
 use super::zot::Zot;
-use super::{Deployment, ImageName, Kind, Recognition, Whose, recognise};
+use super::{Deployment, ImageName, Kind, Recognition, Whose, recognise, scopes};
 use crate::bounds;
 use crate::checks::push;
 use crate::error::Trouble;
@@ -256,7 +256,7 @@ impl Lab {
             stand_in: self.made_of == Zot::Embedded,
             made_of: Some(self.made_of.name()),
             issuer: Url::parse(&issuer).ok(),
-            scopes: provider.as_ref().map(|provider| provider.scopes.clone()).unwrap_or_default(),
+            scopes: scopes(provider.as_ref()),
             provider: provider.map_or_else(|| "oidc".into(), |provider| provider.key),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),
             image: Ok(ImageName { repository: repository.into(), reference: tag.into() }),

@@ -5,13 +5,11 @@ use std::time::Duration;
 use url::Url;
 use zot_verify_model::ZotConfig;
 
-use super::{Deployment, ImageName, Kind, Whose, recognise};
+use super::{Deployment, ImageName, Kind, Whose, is_tag, recognise, scopes};
 use crate::error::Trouble;
+use crate::run::outcome::Halt;
 use crate::settings::Intent;
 use crate::wire::{Request, Wire};
-
-/// What a login asks for at the least: a name and groups.
-const SCOPES: [&str; 2] = ["openid", "profile"];
 
 /// Recognises the registry at the other end of `wire` and learns what checks need to know of it.
 ///
@@ -33,9 +31,7 @@ pub async fn open(
         stand_in: false,
         made_of: None,
         issuer: intent.issuer.clone(),
-        scopes: provider
-            .as_ref()
-            .map_or_else(|| SCOPES.map(str::to_owned).to_vec(), |provider| provider.scopes.clone()),
+        scopes: scopes(provider.as_ref()),
         provider: provider
             .map(|provider| provider.key)
             .or_else(|| recognition.providers.first().cloned())
@@ -51,7 +47,7 @@ pub async fn open(
 
 /// The image to pull: the named one, else a tag of the canary. It is never picked from the catalogue: a pull of
 /// somebody's image may be a large download, or one that counts against an upstream's limit.
-async fn image(wire: &Wire, intent: &Intent, registry: &Url) -> Result<Result<ImageName, String>, Trouble> {
+async fn image(wire: &Wire, intent: &Intent, registry: &Url) -> Result<Result<ImageName, Halt>, Trouble> {
     if let Some(named) = &intent.pull_image {
         let host = registry.host_str().map(|host| match registry.port() {
             Some(port) => format!("{host}:{port}"),
@@ -66,16 +62,22 @@ async fn image(wire: &Wire, intent: &Intent, registry: &Url) -> Result<Result<Im
         });
     }
     let canary = &intent.canary;
-    let listed = wire.send(Request::get(format!("/v2/{canary}/tags/list"))).await.map_err(|error| {
-        Trouble::unknown(format!("{registry} stopped answering"), error.to_string()).cure("run it again")
-    })?;
+    Ok(canarys_tag(wire, canary).await)
+}
+
+/// The first tag of the canary. That there is none is a reason to skip; that it cannot be told is an error.
+async fn canarys_tag(wire: &Wire, canary: &str) -> Result<ImageName, Halt> {
+    let listed = wire.send(Request::get(format!("/v2/{canary}/tags/list"))).await?;
+    if !matches!(listed.status(), 200 | 404) {
+        let why = format!("{canary} answers {} to a question for its tags", listed.status());
+        return Err(Halt::Error(format!("no image to pull is known: {why}")));
+    }
     let tags = (listed.status() == 200).then(|| listed.json()).flatten();
-    let tag = tags.as_ref().and_then(|tags| tags.get("tags")?.as_array()?.first()?.as_str());
-    let image = tag.map(|tag| ImageName { repository: canary.clone(), reference: tag.to_owned() });
-    let why = match listed.status() {
-        200 | 404 => "has no tag".to_owned(),
-        status => format!("answers {status} to a question for its tags"),
-    };
-    let cure = "give --pull-image, or `pull_image` in zot-verify.toml";
-    Ok(image.ok_or_else(|| format!("no image to pull: {canary} {why}; {cure}")))
+    let first = tags.as_ref().and_then(|tags| tags.get("tags")?.as_array()?.first()?.as_str());
+    match first.filter(|tag| is_tag(tag)) {
+        Some(tag) => Ok(ImageName { repository: canary.to_owned(), reference: tag.to_owned() }),
+        None => Err(Halt::Skip(format!(
+            "no image to pull: {canary} has no tag; give --pull-image, or `pull_image` in zot-verify.toml"
+        ))),
+    }
 }

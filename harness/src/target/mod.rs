@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use url::Url;
 use zot_verify_model::Digest;
+use zot_verify_model::config::Provider;
 
 pub use self::recognise::{Recognition, Whose, recognise};
+use crate::run::outcome::Halt;
 use crate::wire::Exchange;
 
 /// Where a deployment came from.
@@ -59,14 +61,23 @@ pub struct Deployment {
     pub scopes: Vec<String>,
     /// Where metrics are served.
     pub metrics_path: String,
-    /// The image that anybody can pull, or what to do to have one.
-    pub image: Result<ImageName, String>,
+    /// The image that anybody can pull, or why there is none: skip with what to do, or an error.
+    pub image: Result<ImageName, Halt>,
     /// The release that zot names.
     pub zot_version: Option<String>,
     /// The commit that zot names.
     pub zot_commit: Option<String>,
     /// What `/v2/_zot/ext/mgmt` answered.
     pub mgmt: Arc<Exchange>,
+}
+
+/// What a login must ask for: what carries a name and groups, whatever the configuration says, and what that says.
+#[must_use]
+pub fn scopes(configured: Option<&Provider>) -> Vec<String> {
+    let mut scopes = vec!["openid".to_owned(), "profile".to_owned()];
+    let more = configured.into_iter().flat_map(|provider| &provider.scopes);
+    scopes.extend(more.filter(|scope| !matches!(scope.as_str(), "openid" | "profile")).cloned());
+    scopes
 }
 
 /// The name of an image on the registry under test.
@@ -91,8 +102,7 @@ impl ImageName {
                 None => (name, "latest".to_owned()),
             },
         };
-        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
-        let named = !repository.is_empty() && !reference.is_empty() && repository.chars().all(valid);
+        let named = is_repository(repository) && (Digest::parse(&reference).is_ok() || is_tag(&reference));
         named.then(|| Self { repository: repository.to_owned(), reference })
     }
 
@@ -107,6 +117,26 @@ impl ImageName {
     pub fn digest(&self) -> Option<Digest> {
         Digest::parse(&self.reference).ok()
     }
+}
+
+/// Whether `name` is a repository's (distribution-spec, "Pulling manifests"). What is not could lead a request elsewhere.
+#[must_use]
+pub fn is_repository(name: &str) -> bool {
+    let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let part = |part: &str| {
+        let bytes = part.as_bytes();
+        let ends = bytes.first().is_some_and(|c| word(*c)) && bytes.last().is_some_and(|c| word(*c));
+        ends && bytes.iter().all(|c| word(*c) || b"._-".contains(c)) && !part.contains("..")
+    };
+    name.len() <= 255 && name.split('/').all(part)
+}
+
+/// Whether `name` is a tag (distribution-spec, "Pulling manifests").
+#[must_use]
+pub fn is_tag(name: &str) -> bool {
+    let word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    let bytes = name.as_bytes();
+    bytes.len() <= 128 && bytes.first().is_some_and(|c| word(*c)) && bytes.iter().all(|c| word(*c) || b".-".contains(c))
 }
 
 impl fmt::Display for ImageName {
@@ -130,5 +160,8 @@ mod tests {
         assert_eq!(parse("A/b:v1"), None);
         assert_eq!(parse("a@sha256:1"), None);
         assert_eq!(parse("a:"), None);
+        assert_eq!(parse("a/../b:v1"), None);
+        assert_eq!(parse("a:v1?x"), None);
+        assert_eq!(parse("a/manifests/v1?:v1"), None);
     }
 }

@@ -6,6 +6,9 @@ use zot_verify_fixtures::proxy::{Rule, Then, When};
 use crate::check::{Saboteur, saboteur};
 use crate::run::outcome::Verdict::{Fail, Pass, Warn};
 
+/// Programs that pull whole images and are not Docker.
+const PROGRAMS: &[&str] = &["containerd/", "skopeo/", "containers/", "crane/", "buildkit/"];
+
 /// A Docker daemon's User-Agents.
 const DOCKER_AGENTS: &[&str] = &["docker/"];
 
@@ -31,14 +34,72 @@ static NO_HEAD: Rule = Rule {
     when: When::path("/v2/*/manifests/*").methods(&["HEAD"]).agents(&["containerd/", "buildkit/"]),
     then: Then::Status(405),
 };
-static EMPTY_BASIC_REFUSED: Rule =
+static CONTAINERS_REFUSED: Rule =
     Rule { when: When::path("/v2/*/manifests/*").agents(&["skopeo/", "containers/"]), then: Then::Status(401) };
+static DOCKER_OTHER_BYTES: Rule = Rule {
+    when: When::path("/v2/*/manifests/sha256:*").methods(&["GET"]).agents(DOCKER_AGENTS),
+    then: Then::Body(|bytes| [bytes, b" "].concat()),
+};
+static BY_DIGEST_OTHER_BYTES: Rule = Rule {
+    when: When::path("/v2/*/manifests/sha256:*").methods(&["GET"]).agents(PROGRAMS),
+    then: Then::Body(|bytes| [bytes, b" "].concat()),
+};
+static BLOBS_OTHER_BYTES: Rule = Rule {
+    when: When::path("/v2/*/blobs/sha256:*").methods(&["GET"]).agents(PROGRAMS),
+    then: Then::Body(|bytes| bytes.iter().map(|byte| byte ^ 1).collect()),
+};
+static TAG_OTHER_HEADER: Rule = Rule {
+    when: When::path("/v2/*/manifests/v1").methods(&["GET"]).agents(&["curl/", "skopeo/", "containers/", "crane/"]),
+    then: Then::Header("docker-content-digest", "sha256:0"),
+};
 static CRANE_CUT: Rule =
     Rule { when: When::path("/v2/*/blobs/*").methods(&["GET"]).agents(&["crane/"]), then: Then::CutShort };
 static CURL_MANIFEST_GONE: Rule =
     Rule { when: When::path("/v2/*/manifests/*").agents(&["curl/"]), then: Then::Status(404) };
 
 pub(super) const ALL: &[Saboteur] = &[
+    saboteur!(
+        "manifests-by-digest-with-other-bytes-to-docker",
+        given & [Fault::Proxy(&DOCKER_WELCOME)],
+        &[Fault::Proxy(&DOCKER_OTHER_BYTES)],
+        &[("pull.personas/docker", Warn), ("pull.personas/compose", Warn), ("pull.personas/cri-dockerd", Warn)],
+        &[]
+    ),
+    saboteur!(
+        "manifests-by-digest-with-other-bytes-to-programs",
+        &[Fault::Proxy(&BY_DIGEST_OTHER_BYTES)],
+        &[
+            ("pull.personas/containerd", Fail),
+            ("pull.personas/skopeo", Fail),
+            ("pull.personas/podman", Fail),
+            ("pull.personas/crane", Fail),
+            ("pull.personas/buildkit", Fail),
+        ],
+        &[]
+    ),
+    saboteur!(
+        "blobs-with-other-bytes-to-programs",
+        &[Fault::Proxy(&BLOBS_OTHER_BYTES)],
+        &[
+            ("pull.personas/containerd", Fail),
+            ("pull.personas/skopeo", Fail),
+            ("pull.personas/podman", Fail),
+            ("pull.personas/crane", Fail),
+            ("pull.personas/buildkit", Fail),
+        ],
+        &[]
+    ),
+    saboteur!(
+        "tag-with-another-digest-header-to-programs",
+        &[Fault::Proxy(&TAG_OTHER_HEADER)],
+        &[
+            ("pull.personas/curl", Fail),
+            ("pull.personas/skopeo", Fail),
+            ("pull.personas/podman", Fail),
+            ("pull.personas/crane", Fail),
+        ],
+        &[]
+    ),
     saboteur!(
         "docker-welcome",
         &[Fault::Proxy(&DOCKER_WELCOME)],
@@ -76,8 +137,8 @@ pub(super) const ALL: &[Saboteur] = &[
         &[],
     ),
     saboteur!(
-        "empty-basic-refused",
-        &[Fault::Proxy(&EMPTY_BASIC_REFUSED)],
+        "manifests-refused-to-skopeo-and-podman",
+        &[Fault::Proxy(&CONTAINERS_REFUSED)],
         &[("pull.personas/skopeo", Fail), ("pull.personas/podman", Fail)],
         &[],
     ),

@@ -20,10 +20,22 @@ static TAG_WRONG_TYPE: Rule = Rule {
     then: Then::Header("content-type", "application/vnd.docker.distribution.manifest.list.v2+json"),
 };
 static TAG_ENDLESS: Rule = Rule { when: OWN_TAG.methods(&["GET"]), then: Then::Endless };
-static MANIFEST_OTHER_BYTES: Rule =
-    Rule { when: OWN_DIGEST.methods(&["GET"]), then: Then::Body(|bytes| [bytes, b" "].concat()) };
-static MANIFEST_BROKEN: Rule =
-    Rule { when: OWN_DIGEST.methods(&["GET"]), then: Then::Body(|bytes| bytes[..bytes.len() / 2].to_vec()) };
+static MANIFEST_OTHER_BYTES: Rule = Rule {
+    when: OWN_DIGEST.methods(&["GET"]),
+    then: Then::Body(|bytes| if names_manifests(bytes) { bytes.to_vec() } else { [bytes, b" "].concat() }),
+};
+static MANIFEST_BROKEN: Rule = Rule {
+    when: OWN_DIGEST.methods(&["GET"]),
+    then: Then::Body(|bytes| bytes[..if names_manifests(bytes) { bytes.len() } else { bytes.len() / 2 }].to_vec()),
+};
+static INDEX_OTHER_BYTES: Rule = Rule {
+    when: OWN_DIGEST.methods(&["GET"]),
+    then: Then::Body(|bytes| if names_manifests(bytes) { [bytes, b" "].concat() } else { bytes.to_vec() }),
+};
+static LAYERS_LEFT_OUT: Rule = Rule {
+    when: When::path("/v2/zot-verify/pull/manifests/*").methods(&["GET"]).agents(OWN),
+    then: Then::Body(without_layers),
+};
 static MANIFEST_GONE: Rule = Rule { when: OWN_DIGEST, then: Then::Status(404) };
 static MANIFEST_NO_HEADER: Rule =
     Rule { when: OWN_DIGEST.methods(&["GET"]), then: Then::NoHeader(expect::DIGEST_HEADER) };
@@ -45,6 +57,21 @@ const OWN_TAG: When = When::path("/v2/zot-verify/pull/manifests/v1").agents(OWN)
 const OWN_DIGEST: When = When::path("/v2/zot-verify/pull/manifests/sha256:*").agents(OWN);
 const OWN_BLOB: When = When::path("/v2/zot-verify/pull/blobs/sha256:*").agents(OWN);
 const OTHER_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// Whether an answer is an index, told by what is in it.
+fn names_manifests(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes).contains("\"manifests\"")
+}
+
+/// A manifest that names no layers.
+fn without_layers(bytes: &[u8]) -> Vec<u8> {
+    let Ok(mut manifest) = serde_json::from_slice::<serde_json::Value>(bytes) else { return bytes.to_vec() };
+    if manifest.get("layers").is_none() {
+        return bytes.to_vec();
+    }
+    manifest["layers"] = serde_json::json!([]);
+    manifest.to_string().into_bytes()
+}
 
 /// The answer's first byte, changed.
 fn flipped(bytes: &[u8]) -> Vec<u8> {
@@ -94,16 +121,33 @@ pub(super) const ALL: &[Saboteur] = &[
         &[],
     ),
     saboteur!(
+        "index-by-digest-with-other-bytes",
+        &[Fault::Proxy(&INDEX_OTHER_BYTES)],
+        &[("pull.anonymous/index", Fail)],
+        &[]
+    ),
+    saboteur!(
+        "layers-left-out",
+        &[Fault::Proxy(&LAYERS_LEFT_OUT)],
+        &[("pull.anonymous/manifest", Fail), ("pull.anonymous/head", Fail)],
+        &["pull.anonymous/layers"]
+    ),
+    saboteur!(
         "manifest-broken",
         &[Fault::Proxy(&MANIFEST_BROKEN)],
         &[("pull.anonymous/manifest", Fail)],
         AFTER_MANIFEST,
     ),
-    saboteur!("manifest-gone", &[Fault::Proxy(&MANIFEST_GONE)], &[("pull.anonymous/manifest", Fail)], AFTER_MANIFEST,),
+    saboteur!(
+        "manifest-gone",
+        &[Fault::Proxy(&MANIFEST_GONE)],
+        &[("pull.anonymous/index", Fail), ("pull.anonymous/manifest", Fail)],
+        AFTER_MANIFEST,
+    ),
     saboteur!(
         "manifest-without-digest-header",
         &[Fault::Proxy(&MANIFEST_NO_HEADER)],
-        &[("pull.anonymous/manifest", Fail), ("pull.anonymous/head", Fail)],
+        &[("pull.anonymous/index", Fail), ("pull.anonymous/manifest", Fail), ("pull.anonymous/head", Fail)],
         &[],
     ),
     saboteur!("config-with-other-bytes", &[Fault::Proxy(&CONFIG_FLIPPED)], &[("pull.anonymous/config", Fail)], &[]),
