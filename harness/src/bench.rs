@@ -31,6 +31,8 @@ pub struct Setup {
     pub walk: OnceCell<Result<Arc<Walk>, (Stage, Halt)>>,
     /// A scrape of the metrics.
     pub scrape: OnceCell<Result<Arc<Exchange>, WireError>>,
+    /// Whether a live registry refuses anybody's request to delete.
+    pub closed: OnceCell<Result<bool, Halt>>,
     /// A login that has begun.
     pub login: OnceCell<Result<Begun, Halt>>,
 }

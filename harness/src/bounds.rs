@@ -17,6 +17,9 @@ pub const REQUESTS_IN_FLIGHT: usize = 16;
 /// The longest answer that is read where nothing else is known, in bytes; zot refuses manifests above the same size.
 pub const BODY: u64 = 4 << 20;
 
+/// The longest metrics that are read, in bytes.
+pub const METRICS: u64 = 32 << 20;
+
 /// How much of a blob is kept in memory; the rest is only hashed.
 pub const BLOB_KEPT: usize = 16 << 10;
 

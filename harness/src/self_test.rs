@@ -140,7 +140,7 @@ fn by_part(outcomes: &[CheckOutcome]) -> Verdicts {
 }
 
 /// Everything that is not as the saboteur says: turned parts have exactly the named verdict, blinded ones are error or
-/// skipped or as before, and nothing else has moved.
+/// skipped, and nothing else has moved.
 fn compare(saboteur: &Saboteur, clean: &Verdicts, found: &Verdicts) -> Vec<String> {
     let mut complaints = Vec::new();
     for (part, (verdict, reason)) in found {
@@ -149,7 +149,7 @@ fn compare(saboteur: &Saboteur, clean: &Verdicts, found: &Verdicts) -> Vec<Strin
         let blind = saboteur.blinds.contains(&part.as_str());
         let wanted = match turned {
             Some(wanted) => *verdict == wanted,
-            None if blind => matches!(verdict, Verdict::Error | Verdict::Skipped) || before == Some(*verdict),
+            None if blind => matches!(verdict, Verdict::Error | Verdict::Skipped),
             None => before == Some(*verdict),
         };
         if !wanted {
@@ -185,8 +185,11 @@ fn report(
         }
     }
     let missed = caught.iter().filter(|result| !result.complaints.is_empty()).count();
-    let turned: std::collections::BTreeSet<&str> =
-        caught.iter().flat_map(|result| result.saboteur.turns.iter().map(|(part, _)| *part)).collect();
+    let turned: std::collections::BTreeSet<&str> = caught
+        .iter()
+        .filter(|result| result.complaints.is_empty())
+        .flat_map(|result| result.saboteur.turns.iter().map(|(part, _)| *part))
+        .collect();
     writeln!(
         out,
         "\n{zot}: {} of {} saboteurs caught, nothing else moved in those; {} of {} parts seen to turn; {labs} labs, {:.1} s",
@@ -219,10 +222,11 @@ mod tests {
             compare(&SABOTEUR, &clean, &verdicts(&[(PART, part), ("a.b/blind", blind), ("a.b/other", other)])).len()
         };
         assert_eq!(after(Fail, Skipped, Warn), 0);
-        assert_eq!(after(Fail, Pass, Warn), 0);
-        assert_eq!(after(Pass, Pass, Warn), 1, "not noticed");
-        assert_eq!(after(Error, Pass, Warn), 1, "an error is no catch");
+        assert_eq!(after(Fail, Pass, Warn), 1, "blinded, and it judged all the same");
+        assert_eq!(after(Fail, Error, Warn), 0);
+        assert_eq!(after(Pass, Skipped, Warn), 1, "not noticed");
+        assert_eq!(after(Error, Skipped, Warn), 1, "an error is no catch");
         assert_eq!(after(Fail, Fail, Warn), 1, "blinded is not turned");
-        assert_eq!(after(Fail, Pass, Pass), 1, "something else moved");
+        assert_eq!(after(Fail, Skipped, Pass), 1, "something else moved");
     }
 }

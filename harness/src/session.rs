@@ -137,7 +137,7 @@ impl Session {
             zot_commit: redacted(&deployment.zot_commit),
             stand_in: deployment.stand_in,
             made_of: deployment.made_of.clone(),
-            changes: self.changes.clone(),
+            changes: self.changes.iter().map(|change| redactor.redact_url(change)).collect(),
             intent: self.bench.intent.source.clone(),
         }
     }

@@ -51,6 +51,10 @@ async fn live_leaves_as_it_was(spec: &LabSpec, around: &Surroundings) -> Result<
     let session = Session::lab(spec, Arc::new(Intent::default()), around).await?;
     let url = session.header().url;
     let before = (content(&url).await?, disk(around)?);
+    let on_disk = !before.1.is_empty() || session.header().stand_in;
+    if !before.0.contains_key("zot-verify/pull") || !on_disk {
+        return Err(format!("the seeds are not seen, so nothing could be: {before:?}").into());
+    }
     let temporary = tempfile::tempdir()?;
     let output = tokio::process::Command::from(support::command(temporary.path()))
         .args(["live", &url, "--format", "json", "--pull-image", "zot-verify/pull:v1"])

@@ -63,7 +63,14 @@ async fn begin(bench: &Bench) -> Result<Begun, Halt> {
     let location = exchange.header("location").and_then(|to| Url::parse(to).ok());
     match (exchange.status(), location) {
         (302 | 303 | 307, Some(to)) => {
-            let asks = to.query_pairs().into_owned().collect();
+            let mut asks = HashMap::new();
+            for (name, value) in to.query_pairs().into_owned() {
+                // Of two values the issuer may take the other one (RFC 6749 section 3.1 forbids them).
+                if asks.insert(name.clone(), value).is_some() {
+                    let observed = format!("`{name}` more than once");
+                    return Err(Breach::new("the login asks for everything once", observed, &exchange).into());
+                }
+            }
             Ok(Begun { exchange, to, asks })
         }
         (404, _) => Err(Breach::new(expected, expect::observed(&exchange), &exchange)
@@ -100,7 +107,9 @@ async fn endpoint(bench: Bench) -> Judged {
     let (discovery, found) = discover(&bench).await?;
     let issuer = issuer(&bench)?;
     let named = found.get("issuer").and_then(Value::as_str).unwrap_or_default();
-    if named != issuer.as_str() {
+    // A URL without a path is written with or without the slash, and parses to the same.
+    let rootless = issuer.path() == "/" && named == issuer.as_str().trim_end_matches('/');
+    if named != issuer.as_str() && !rootless {
         let expected = format!("discovery names the issuer {issuer}, to the letter");
         return Err(Breach::new(expected, format!("`{named}`"), &discovery)
             .because(
@@ -110,16 +119,21 @@ async fn endpoint(bench: Bench) -> Judged {
             .into());
     }
     let wanted = found.get("authorization_endpoint").and_then(Value::as_str).unwrap_or_default();
-    let mut reached = begun.to.clone();
-    reached.set_query(None);
-    if reached.as_str() != wanted {
+    if Url::parse(wanted).ok().as_ref().map(bare) != Some(bare(&begun.to)) {
         let expected = format!("the login leads to {wanted}");
-        return Err(Breach::new(expected, reached.to_string(), &begun.exchange).into());
+        return Err(Breach::new(expected, bare(&begun.to), &begun.exchange).into());
     }
     if issuer.scheme() == "https" && begun.to.scheme() != "https" {
         return Err(Breach::new("the login stays on https", begun.to.scheme(), &begun.exchange).into());
     }
     Ok(Proof::of(wanted, &begun.exchange).and(&discovery))
+}
+
+/// A URL without its query.
+fn bare(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.into()
 }
 
 fn issuer(bench: &Bench) -> Result<&Url, Halt> {
@@ -135,11 +149,16 @@ async fn discover(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
     let issuer = issuer(bench)?.as_str().trim_end_matches('/');
     let url = format!("{issuer}/.well-known/openid-configuration");
     let url = Url::parse(&url).map_err(|error| Halt::Error(format!("{url}: {error}")))?;
-    let exchange = bench.wire.send(Request::get_url(url.clone())).await?;
+    let exchange = ask_issuer(bench, url.clone()).await?;
     match exchange.json().filter(Value::is_object) {
         Some(found) if exchange.status() == 200 => Ok((exchange, found)),
         _ => Err(Halt::Error(format!("{url} answers {} and no discovery document", exchange.status()))),
     }
+}
+
+/// Asks the issuer. Whatever keeps its answer away, or breaks it, is not the registry's breach.
+async fn ask_issuer(bench: &Bench, url: Url) -> Result<Arc<Exchange>, Halt> {
+    bench.wire.send(Request::get_url(url)).await.map_err(|error| Halt::Error(error.to_string()))
 }
 
 async fn client(bench: Bench) -> Judged {
@@ -201,8 +220,13 @@ async fn issuer_accepts(bench: Bench) -> Judged {
     if begun.to.origin() != issuer(&bench)?.origin() {
         return Err(Halt::Skip("needs a login that leads to the issuer".into()));
     }
-    let exchange = bench.wire.send(Request::get_url(begun.to.clone())).await?;
+    let exchange = ask_issuer(&bench, begun.to.clone()).await?;
+    let back = exchange.header("location").unwrap_or_default();
+    if ["?error=", "&error=", "#error="].iter().any(|error| back.contains(error)) {
+        return Err(Breach::new("the issuer takes the login", "it is sent back with an error", &exchange).into());
+    }
     match exchange.status() {
+        408 | 425 | 429 => Err(Halt::Error(format!("the issuer answers {} to the login", exchange.status()))),
         status if status < 400 => Ok(Proof::of(format!("the issuer answers {status}"), &exchange)),
         status if status < 500 => Err(Breach::new("the issuer takes the login", status.to_string(), &exchange)
             .because(

@@ -11,7 +11,7 @@ use crate::bounds;
 use crate::check::{Check, reads};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
-use crate::wire::{Exchange, Request, WireError};
+use crate::wire::{Exchange, Redactor, Request, WireError};
 
 /// What the check declares.
 pub const CHECK: Check = Check {
@@ -50,16 +50,23 @@ const KNOWN: &[(&str, Kind, &[&str])] = &[
 /// A scrape after a request that zot counts: some families exist only then.
 async fn scrape(bench: &Bench) -> Result<Arc<Exchange>, WireError> {
     bench.wire.send(Request::get("/v2/")).await?;
-    bench.wire.send(Request::get(bench.deployment.metrics_path.clone())).await
+    bench.wire.send(metrics(bench)).await
+}
+
+/// The request for the metrics; a registry with many repositories has many.
+fn metrics(bench: &Bench) -> Request {
+    Request::get(bench.deployment.metrics_path.clone()).capped(bounds::METRICS)
 }
 
 async fn access(bench: Bench) -> Judged {
     let path = &bench.deployment.metrics_path;
     let expected = format!("GET {path} answers 200 without credentials");
-    let exchange = match scrape(&bench).await {
+    bench.wire.send(Request::get("/v2/")).await?;
+    let exchange = match bench.wire.send(metrics(&bench)).await {
         Ok(exchange) => exchange,
-        // An endpoint that cannot be reached is what this claim is about.
+        // An endpoint that cannot be reached where the registry can is what this claim is about.
         Err(error) => {
+            bench.wire.send(Request::get("/v2/")).await?;
             let breach = Breach { expected, observed: error.to_string(), hint: None, exchange: None };
             return Err(breach.into());
         }
@@ -147,7 +154,7 @@ async fn settled(bench: &Bench) -> Result<(Arc<Exchange>, Exposition), Halt> {
     let (mut exchange, mut metrics) = parsed(bench).await?;
     let patience = Patience::new(bounds::SETTLE, bounds::SCRAPE);
     while bench.intent.families.iter().any(|name| there(&metrics, name).is_none()) && patience.another_look().await {
-        exchange = bench.wire.send(Request::get(bench.deployment.metrics_path.clone())).await?;
+        exchange = bench.wire.send(self::metrics(bench)).await?;
         match exposition::parse(exchange.text().unwrap_or_default()) {
             Ok(again) if exchange.status() == 200 => metrics = again,
             _ => break,
@@ -194,12 +201,31 @@ async fn alive(bench: Bench) -> Judged {
 
 async fn no_secrets(bench: Bench) -> Judged {
     let exchange = shared(&bench).await?;
-    let text = exchange.text().unwrap_or_default();
+    let Some(text) = exchange.text().filter(|text| !text.trim().is_empty()) else {
+        return Err(Halt::Skip("needs metrics that are text, and not empty".into()));
+    };
     let redactor = bench.wire.redactor();
+    if let Some(label) = exposition::parse(text).ok().as_ref().and_then(|metrics| telling(metrics, redactor)) {
+        let observed = format!("a label `{label}` that holds one");
+        return Err(Breach::new("no key, password or token in the metrics", observed, &exchange).into());
+    }
     if redactor.redact(text) == text {
         return Ok(Proof::of("nothing that would have to be redacted", &exchange));
     }
     let line = text.lines().position(|line| redactor.redact(line) != line).map_or(0, |index| index + 1);
     let observed = format!("line {line} holds what looks like one");
     Err(Breach::new("no key, password or token in the metrics", observed, &exchange).into())
+}
+
+/// Labels whose value nobody should read.
+const TELLING: &[&str] = &["password", "passwd", "secret", "token", "authorization", "apikey", "api_key", "cookie"];
+
+/// The first label that tells a secret, by its name or by a URL in its value.
+fn telling(metrics: &Exposition, redactor: &Redactor) -> Option<String> {
+    let samples = metrics.families.iter().flat_map(|family| &family.samples);
+    let tells = |(name, value): &&(String, String)| {
+        let named = TELLING.contains(&name.to_lowercase().as_str()) && !value.is_empty();
+        named || redactor.redact_url(value) != *value
+    };
+    samples.flat_map(|sample| &sample.labels).find(tells).map(|(name, _)| name.clone())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use zot_verify_model::image::Image;
 use zot_verify_model::layout::{Content, Seed};
+use zot_verify_model::principal::Action;
 
 use super::expect;
 use crate::bench::Bench;
@@ -117,6 +118,11 @@ async fn closed(bench: Bench, door: &'static Door) -> Judged {
         (true, None) => return Err(Halt::Skip("it has no form that is harmless to an open registry".into())),
     };
 
+    if live && door.action != Action::Delete && !closed_to_deletes(&bench, &aim).await? {
+        return Err(Halt::Skip(
+            "the registry is not closed: it lets anybody ask to delete, so nothing else is tried".into(),
+        ));
+    }
     let before = watched(&bench, door, &aim).await?;
     if !live {
         stands(door, &before)?;
@@ -145,8 +151,23 @@ async fn closed(bench: Bench, door: &'static Door) -> Judged {
         let expected = format!("{line} answers 401 with a challenge that a client can use");
         Breach::new(expected, format!("401, but the challenge {problem}"), &answer)
     })?;
+    if let Some(blind) = after.iter().find(|seen| !matches!(seen.status(), 200 | 204 | 404)) {
+        let line = blind.line(redactor);
+        let why = format!("401, but whether anything changed cannot be seen: {line} answers {}", blind.status());
+        return Err(Halt::Error(why));
+    }
     let proof = Proof::of(format!("401, and {} reads find everything as before", after.len()), &answer);
     Ok(after.iter().fold(proof, Proof::and))
+}
+
+/// Whether a live registry refuses anybody's request to delete what does not exist, which is harmless on any registry.
+/// Other harmless forms are so on zot, and an open registry may be none.
+async fn closed_to_deletes(bench: &Bench, aim: &Aim) -> Result<bool, Halt> {
+    let asked = bench.setup.closed.get_or_init(|| async {
+        let delete = door::DELETE_TAG.harmless.unwrap_or(door::DELETE_TAG.full);
+        Ok(bench.wire.send(delete(aim)).await?.status() == 401)
+    });
+    asked.await.clone()
 }
 
 fn open_to_anybody(breach: Breach, door: &Door) -> Breach {

@@ -8,7 +8,7 @@ mod saboteurs;
 
 use super::expect;
 use crate::check::{Check, Effect, Level, Part, Probe};
-use crate::run::outcome::{Breach, CheckOutcome, Halt, Judged, Proof, part_among};
+use crate::run::outcome::{Breach, CheckOutcome, Halt, Judged, PartOutcome, Proof, Verdict, part_among};
 use crate::target::Deployment;
 
 /// What the check declares.
@@ -108,6 +108,12 @@ impl Trap {
         breach.because(self.cause, self.cure)
     }
 
+    /// Whether a part that would see it was judged.
+    fn looked_at(&self, outcomes: &[CheckOutcome]) -> bool {
+        let judged = |outcome: &PartOutcome| matches!(outcome.verdict, Verdict::Pass | Verdict::Warn | Verdict::Fail);
+        self.seen_by.iter().filter_map(|(check, part)| part_among(outcomes, check, part)).any(judged)
+    }
+
     /// Whether a part of this run fell into it.
     fn open(&self, outcomes: &[CheckOutcome]) -> bool {
         self.seen_by
@@ -136,8 +142,8 @@ fn explained(deployment: &Deployment, outcomes: &[CheckOutcome]) -> Judged {
     let Some(release) = Release::parse(version) else {
         return Err(Halt::Skip("needs a release to compare with; zot names none".into()));
     };
-    let judged = |(check, part): &(&str, &str)| part_among(outcomes, check, part).is_some();
-    if !TRAPS.iter().flat_map(|trap| trap.seen_by).any(judged) {
+    let (seen, unseen): (Vec<&&Trap>, Vec<&&Trap>) = TRAPS.iter().partition(|trap| trap.looked_at(outcomes));
+    if seen.is_empty() {
         return Err(Halt::Skip("needs checks that see traps: pull.personas, metrics.anonymous".into()));
     }
     let open: Vec<&&Trap> = TRAPS.iter().filter(|trap| trap.open(outcomes)).collect();
@@ -146,12 +152,14 @@ fn explained(deployment: &Deployment, outcomes: &[CheckOutcome]) -> Judged {
         let cause = "a build between two releases carries the older one's name; trust the commit and the behaviour";
         return Err(Breach::new(expected, early.cause, &deployment.mgmt).because(cause, None).into());
     }
-    let names: Vec<&str> = open.iter().map(|trap| trap.name).collect();
-    let said = if names.is_empty() {
-        format!("{release}, no known trap is open")
-    } else {
-        format!("{release}, open: {}", names.join(", "))
+    let names = |traps: &[&&Trap]| match traps {
+        [] => "none".to_owned(),
+        traps => traps.iter().map(|trap| trap.name).collect::<Vec<_>>().join(", "),
     };
+    let mut said = format!("{release}, known traps open: {}", names(&open));
+    if !unseen.is_empty() {
+        said = format!("{said}; not looked at: {}", names(&unseen));
+    }
     Ok(Proof::of(said, &deployment.mgmt))
 }
 

@@ -12,7 +12,9 @@ const OUTSIDE: &[&[&str]] = &[
     &["storage", "storageDriver"],
     &["storage", "cacheDriver"],
     &["storage", "remoteCache"],
+    &["cluster"],
     &["http", "tls"],
+    &["http", "ratelimit"],
     &["http", "auth", "ldap"],
     &["http", "auth", "sessionDriver"],
     &["http", "auth", "sessionKeysFile"],
@@ -67,7 +69,11 @@ pub fn adapt(config: &mut ZotConfig, places: &Places<'_>) -> Vec<String> {
         let path = ["http", "auth", "openid", "providers", &provider.key];
         changes.set(&[&path[..], &["issuer"]].concat(), json!(places.issuer));
         match places.credentials {
-            Credentials::File(file) => changes.set(&[&path[..], &["credentialsFile"]].concat(), json!(file)),
+            Credentials::File(file) => {
+                changes.remove(&[&path[..], &["clientid"]].concat());
+                changes.remove(&[&path[..], &["clientsecret"]].concat());
+                changes.set(&[&path[..], &["credentialsFile"]].concat(), json!(file));
+            }
             Credentials::Inline { client_id, secret } => {
                 changes.remove(&[&path[..], &["credentialsFile"]].concat());
                 changes.config.set(&[&path[..], &["clientid"]].concat(), json!(client_id));

@@ -108,7 +108,8 @@ impl Process {
     /// What kept the reaper from ending well.
     pub async fn stop(mut self) -> io::Result<()> {
         drop(self.input.take());
-        let status = self.reaper.wait().await?;
+        // The reaper gives zot a while, and then kills it.
+        let status = tokio::time::timeout(bounds::STOP * 3, self.reaper.wait()).await??;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("the reaper ended with {status}"))) }
     }
 }

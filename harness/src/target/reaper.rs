@@ -5,6 +5,7 @@
 //! harness. It speaks one line at a time: `ready`, then `exited HOW` when zot ends by itself or does not start.
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
@@ -50,7 +51,8 @@ async fn run(directory: &Path) -> io::Result<()> {
         .into_iter()
         .map(signal)
         .collect::<io::Result<Vec<_>>>()?;
-    tokio::fs::create_dir_all(directory).await?;
+    // Secrets of the lab lie in it, and nobody can have prepared it for us.
+    std::fs::DirBuilder::new().mode(0o700).create(directory)?;
     say("ready").await?;
     let mut input = BufReader::new(tokio::io::stdin()).lines();
     let Some(program) = input.next_line().await? else { return Ok(()) };

@@ -69,10 +69,22 @@ pub async fn recognise(wire: &Wire, wait: Duration, whose: Whose) -> Result<Reco
 
 fn is_registry(answer: &Exchange) -> bool {
     match answer.status() {
-        200 => answer.header("docker-distribution-api-version") == Some("registry/2.0"),
-        401 => challenge::usable(answer).is_ok(),
+        200 => named(answer),
+        401 => challenge::usable(answer).is_ok() && (named(answer) || speaks(answer)),
         _ => false,
     }
+}
+
+/// Whether the answer names the distribution API.
+fn named(answer: &Exchange) -> bool {
+    answer.header("docker-distribution-api-version") == Some("registry/2.0")
+}
+
+/// Whether the body is an error of the distribution API; zot's is one without the list (observed on v2.1.20).
+fn speaks(answer: &Exchange) -> bool {
+    let body = answer.json().unwrap_or(Value::Null);
+    let code = body.pointer("/errors/0/code").or_else(|| body.get("code"));
+    code.and_then(Value::as_str) == Some("UNAUTHORIZED")
 }
 
 fn no_answer(wire: &Wire, error: &WireError, wait: Duration) -> Trouble {

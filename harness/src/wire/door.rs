@@ -2,7 +2,7 @@
 //!
 //! Each door has a full form, which works where access is granted, and mostly a harmless form: one that access control
 //! refuses in the same way, and that stores nothing even where the door is open. That an open zot stores nothing then
-//! is held by a test (`harmless_forms_store_nothing`).
+//! is held by a test (`tests/labs/harmless.rs`).
 
 use http::Method;
 use zot_verify_model::Digest;
@@ -153,14 +153,9 @@ pub const UPLOAD_CHUNK: Door = Door {
             .header("content-type", OCTETS)
             .body(aim.rival.layer.bytes.clone())
     },
-    // A range that contradicts the length of the body is 416 before anything is made; without either of them the
-    // repository would be made (observed on v2.1.20).
-    harmless: Some(|aim| {
-        Request::new(Method::PATCH, aim.uploads(&aim.upload))
-            .header("content-type", OCTETS)
-            .header("content-range", "0-9")
-            .body("x")
-    }),
+    // zot makes the repository of an unknown session unless it sees a range that contradicts the body's length, and a
+    // proxy may take that length away (observed on v2.1.20).
+    harmless: None,
     watch: |aim| vec![Request::get(aim.uploads(&aim.upload))],
 };
 

@@ -70,6 +70,14 @@ impl Request {
         self
     }
 
+    /// Reads and keeps an answer of at most `cap` bytes.
+    #[must_use]
+    pub fn capped(mut self, cap: u64) -> Self {
+        self.kept = usize::try_from(cap).unwrap_or(usize::MAX);
+        self.cap = cap;
+        self
+    }
+
     /// Reads an answer of at most `cap` bytes and keeps only its beginning; the digest is still that of the whole.
     #[must_use]
     pub fn streamed(mut self, cap: u64) -> Self {

@@ -22,6 +22,10 @@ static OTHER_SCHEME: Rule =
     Rule { when: LOGIN, then: Then::Replace { header: "location", from: "http://127.0.0.1", to: "http://localhost" } };
 static OTHER_CLIENT: Rule =
     Rule { when: LOGIN, then: Then::Replace { header: "location", from: "client_id=zot", to: "client_id=harbor" } };
+static TWO_CLIENTS: Rule = Rule {
+    when: LOGIN,
+    then: Then::Replace { header: "location", from: "client_id=zot", to: "client_id=harbor&client_id=zot" },
+};
 static IMPLICIT: Rule = Rule {
     when: LOGIN,
     then: Then::Replace { header: "location", from: "response_type=code", to: "response_type=token" },
@@ -97,6 +101,18 @@ pub(super) const ALL: &[Saboteur] = &[
         &[Fault::Issuer(Mode::RefusesClient)],
         &[("login.redirect/issuer-accepts", Fail)],
         &[],
+    ),
+    saboteur!(
+        "issuer-sends-back-an-error",
+        &[Fault::Issuer(Mode::SendsBackAnError)],
+        &[("login.redirect/issuer-accepts", Fail)],
+        &[]
+    ),
+    saboteur!(
+        "login-with-two-clients",
+        &[Fault::Proxy(&TWO_CLIENTS)],
+        &[("login.redirect/redirect", Fail)],
+        AFTER_REDIRECT
     ),
     saboteur!(
         "issuer-broken",

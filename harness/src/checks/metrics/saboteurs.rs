@@ -32,6 +32,10 @@ static LEAKS: Rule = Rule {
         [bytes, b"# TYPE leak gauge\nleak{key=\"zak_shapedlikeakeybutnokeyatall\"} 1\n"].concat()
     }),
 };
+static LEAKS_A_PASSWORD: Rule = Rule {
+    when: METRICS,
+    then: Then::Body(|bytes| [bytes, b"# TYPE leak gauge\nleak{password=\"hunter2\"} 1\n"].concat()),
+};
 static RENAMED: Rule =
     Rule { when: METRICS, then: Then::Body(|bytes| renamed(bytes, "zot_http_method_latency", "zot_http_latency")) };
 static NO_LABEL: Rule = Rule { when: METRICS, then: Then::Body(|bytes| renamed(bytes, "code=\"", "status=\"")) };
@@ -52,6 +56,8 @@ const OTHERS: &[&str] = &[
     "metrics.anonymous/no-secrets",
 ];
 const READERS: &[&str] = &["metrics.anonymous/families", "metrics.anonymous/alive"];
+const READERS_OF_TEXT: &[&str] =
+    &["metrics.anonymous/families", "metrics.anonymous/alive", "metrics.anonymous/no-secrets"];
 
 pub(super) const ALL: &[Saboteur] = &[
     saboteur!("metrics-for-users-only", &[Fault::Config(USERS_ONLY)], &[("metrics.anonymous/access", Fail)], OTHERS,),
@@ -59,7 +65,7 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!("metrics-refused", &[Fault::Proxy(&REFUSED)], &[("metrics.anonymous/access", Fail)], OTHERS),
     saboteur!("metrics-gone", &[Fault::Proxy(&GONE)], &[("metrics.anonymous/access", Fail)], OTHERS),
     saboteur!("metrics-cut-short", &[Fault::Proxy(&CUT)], &[("metrics.anonymous/access", Fail)], OTHERS),
-    saboteur!("metrics-empty", &[Fault::Proxy(&EMPTY)], &[("metrics.anonymous/exposition", Fail)], READERS),
+    saboteur!("metrics-empty", &[Fault::Proxy(&EMPTY)], &[("metrics.anonymous/exposition", Fail)], READERS_OF_TEXT),
     saboteur!("metrics-are-a-web-page", &[Fault::Proxy(&WEB_PAGE)], &[("metrics.anonymous/exposition", Fail)], READERS,),
     saboteur!(
         "metrics-stop-in-a-line",
@@ -69,6 +75,12 @@ pub(super) const ALL: &[Saboteur] = &[
     ),
     saboteur!("metrics-frozen", &[Fault::Proxy(&FROZEN)], &[("metrics.anonymous/alive", Fail)], &[]),
     saboteur!("metrics-leak-a-key", &[Fault::Proxy(&LEAKS)], &[("metrics.anonymous/no-secrets", Fail)], &[]),
+    saboteur!(
+        "metrics-leak-a-password",
+        &[Fault::Proxy(&LEAKS_A_PASSWORD)],
+        &[("metrics.anonymous/no-secrets", Fail)],
+        &[]
+    ),
     saboteur!("metrics-family-renamed", &[Fault::Proxy(&RENAMED)], &[("metrics.anonymous/families", Fail)], &[]),
     saboteur!("metrics-label-renamed", &[Fault::Proxy(&NO_LABEL)], &[("metrics.anonymous/families", Fail)], &[]),
 ];
