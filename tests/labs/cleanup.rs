@@ -29,6 +29,35 @@ pub(crate) fn killed_run_leaves_nothing(zot: &Zot) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A run whose reaper is killed: the run itself clears up, and could not tell.
+pub(crate) fn killed_reaper_leaves_nothing(zot: &Zot) -> Result<(), Failed> {
+    let temporary = tempfile::tempdir()?;
+    let mut run = support::command(temporary.path())
+        .args(["self-test", "--zot", &zot.name()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    until("a lab's log", || lab_file(temporary.path(), "zot.log"))?;
+    until("a reaper", || reaper(temporary.path()).is_some())?;
+    kill_process(reaper(temporary.path()).ok_or("no reaper")?, Signal::KILL)?;
+    let code = run.wait()?.code();
+    if code == Some(0) {
+        return Err("a run that lost a lab cannot be good".into());
+    }
+    until("nothing left", || support::nothing_left(temporary.path()).is_ok())
+}
+
+/// A reaper that works below a directory for temporary files.
+fn reaper(temporary: &Path) -> Option<Pid> {
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let works_there = |entry: &std::fs::DirEntry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.contains("__reap") && line.contains(&*temporary.to_string_lossy())
+    };
+    processes.filter(works_there).find_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+}
+
 /// A run that is killed while its zot does not get ready.
 pub(crate) fn killed_start_leaves_nothing() -> Result<(), Failed> {
     let tools = tempfile::tempdir()?;

@@ -34,6 +34,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
 /// What makes sense with a zot process only.
 const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("killed-run-leaves-nothing", cleanup::killed_run_leaves_nothing),
+    ("killed-reaper-leaves-nothing", cleanup::killed_reaper_leaves_nothing),
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
 ];
 

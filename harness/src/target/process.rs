@@ -3,7 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
@@ -30,6 +33,8 @@ pub struct Process {
     reaper: Child,
     input: Option<ChildStdin>,
     ended: JoinHandle<Option<String>>,
+    /// Whether the reaper was told to end, and its silence is no news.
+    leaving: Arc<AtomicBool>,
 }
 
 impl Held {
@@ -65,16 +70,14 @@ impl Held {
     /// # Errors
     /// A broken pipe: the reaper is gone.
     pub async fn start(self, zot: &Path) -> io::Result<Process> {
-        let Self { directory, reaper, mut input, mut output } = self;
+        let Self { directory, reaper, mut input, output } = self;
         if let Some(input) = &mut input {
             input.write_all(format!("{}\n", zot.display()).as_bytes()).await?;
             input.flush().await?;
         }
-        let ended = tokio::spawn(async move {
-            let line = output.next_line().await.ok().flatten()?;
-            line.strip_prefix("exited ").map(str::to_owned)
-        });
-        Ok(Process { directory, reaper, input, ended })
+        let leaving = Arc::new(AtomicBool::new(false));
+        let ended = tokio::spawn(listen(output, directory.clone(), Arc::clone(&leaving)));
+        Ok(Process { directory, reaper, input, ended, leaving })
     }
 }
 
@@ -107,11 +110,45 @@ impl Process {
     /// # Errors
     /// What kept the reaper from ending well.
     pub async fn stop(mut self) -> io::Result<()> {
+        self.leaving.store(true, Ordering::Relaxed);
         drop(self.input.take());
         // The reaper gives zot a while, and then kills it.
         let status = tokio::time::timeout(bounds::STOP * 3, self.reaper.wait()).await??;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("the reaper ended with {status}"))) }
     }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Listens to the reaper until it says how zot ended. A reaper that was killed says nothing more; then its work is done
+/// here.
+async fn listen(
+    mut output: Lines<BufReader<ChildStdout>>,
+    directory: PathBuf,
+    leaving: Arc<AtomicBool>,
+) -> Option<String> {
+    let mut zot = None;
+    while let Ok(Some(line)) = output.next_line().await {
+        match line.split_once(' ') {
+            Some(("started", pid)) => zot = pid.parse().ok().and_then(Pid::from_raw),
+            Some(("exited", how)) => return Some(how.to_owned()),
+            _ => {}
+        }
+    }
+    if !leaving.load(Ordering::Relaxed) {
+        if let Some(zot) = zot {
+            // It may have ended by itself meanwhile.
+            let _ = kill_process_group(zot, Signal::KILL);
+        }
+        if let Err(error) = std::fs::remove_dir_all(&directory) {
+            eprintln!("zot-verify: {} remains: {error}", directory.display());
+        }
+    }
+    None
 }
 
 /// A line of zot's log as people need it: of its JSON the level, the message and the error; of a Go panic its first line.

@@ -2,7 +2,8 @@
 //!
 //! It hangs on its standard input. When that ends, for whatever reason, the harness is gone or has had enough: the
 //! reaper ends zot, removes the directory, and ends itself. So nothing is left behind by a panic or a SIGKILL of the
-//! harness. It speaks one line at a time: `ready`, then `exited HOW` when zot ends by itself or does not start.
+//! harness. It speaks one line at a time: `ready`, `started PID`, then `exited HOW` when zot ends by itself
+//! or does not start.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -63,6 +64,7 @@ async fn run(directory: &Path) -> io::Result<()> {
             return until_end(&mut input).await;
         }
     };
+    say(&format!("started {}", zot.id().unwrap_or_default())).await?;
     tokio::select! {
         status = zot.wait() => {
             let status = status?;
