@@ -34,8 +34,8 @@ static NO_HEAD: Rule = Rule {
     when: When::path("/v2/*/manifests/*").methods(&["HEAD"]).agents(&["containerd/", "buildkit/"]),
     then: Then::Status(405),
 };
-static CONTAINERS_REFUSED: Rule =
-    Rule { when: When::path("/v2/*/manifests/*").agents(&["skopeo/", "containers/"]), then: Then::Status(401) };
+static EMPTY_BASIC_REFUSED: Rule =
+    Rule { when: When::path("/v2/*/manifests/*").header("authorization", "Basic Og=="), then: Then::Status(401) };
 static DOCKER_OTHER_BYTES: Rule = Rule {
     when: When::path("/v2/*/manifests/sha256:*").methods(&["GET"]).agents(DOCKER_AGENTS),
     then: Then::Body(|bytes| [bytes, b" "].concat()),
@@ -137,8 +137,8 @@ pub(super) const ALL: &[Saboteur] = &[
         &[],
     ),
     saboteur!(
-        "manifests-refused-to-skopeo-and-podman",
-        &[Fault::Proxy(&CONTAINERS_REFUSED)],
+        "empty-basic-refused",
+        &[Fault::Proxy(&EMPTY_BASIC_REFUSED)],
         &[("pull.personas/skopeo", Fail), ("pull.personas/podman", Fail)],
         &[],
     ),
