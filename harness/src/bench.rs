@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::checks::login::Begun;
@@ -9,7 +10,7 @@ use crate::checks::pull::{Stage, Walk};
 use crate::run::outcome::Halt;
 use crate::settings::Intent;
 use crate::target::{Deployment, ImageName};
-use crate::wire::{Exchange, Wire, WireError};
+use crate::wire::{Exchange, Wire};
 
 /// The facts, the wire and the set-up that a part shares with others.
 #[derive(Debug, Clone)]
@@ -27,10 +28,12 @@ pub struct Bench {
 /// Set-up that several parts need. It is lazy, so that a fault hits only those that ask for it.
 #[derive(Debug, Default)]
 pub struct Setup {
+    /// What the tag of the image that is pulled answers.
+    pub tag: OnceCell<Result<(Arc<Exchange>, Value), Halt>>,
     /// The manifests of the image that is pulled.
     pub walk: OnceCell<Result<Arc<Walk>, (Stage, Halt)>>,
     /// A scrape of the metrics.
-    pub scrape: OnceCell<Result<Arc<Exchange>, WireError>>,
+    pub scrape: OnceCell<Result<Arc<Exchange>, Halt>>,
     /// Whether a live registry refuses anybody's request to delete.
     pub closed: OnceCell<Result<bool, Halt>>,
     /// A login that has begun.

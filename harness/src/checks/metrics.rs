@@ -11,7 +11,7 @@ use crate::bounds;
 use crate::check::{Check, reads};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
-use crate::wire::{Exchange, Redactor, Request, WireError};
+use crate::wire::{Exchange, Redactor, Request};
 
 /// What the check declares.
 pub const CHECK: Check = Check {
@@ -47,10 +47,17 @@ const KNOWN: &[(&str, Kind, &[&str])] = &[
     ("zot_repo_storage_bytes", Kind::Gauge, &["repo"]),
 ];
 
-/// A scrape after a request that zot counts: some families exist only then.
-async fn scrape(bench: &Bench) -> Result<Arc<Exchange>, WireError> {
+/// A scrape after a request that zot counts: some families exist only then. An endpoint that cannot be reached where the
+/// registry can is what this check is about.
+async fn scrape(bench: &Bench) -> Result<Arc<Exchange>, Halt> {
     bench.wire.send(Request::get("/v2/")).await?;
-    bench.wire.send(metrics(bench)).await
+    match bench.wire.send(metrics(bench)).await {
+        Ok(exchange) => Ok(exchange),
+        Err(error) => {
+            bench.wire.send(Request::get("/v2/")).await?;
+            Err(Breach { expected: readable(bench), observed: error.to_string(), hint: None, exchange: None }.into())
+        }
+    }
 }
 
 /// The request for the metrics; a registry with many repositories has many.
@@ -58,19 +65,14 @@ fn metrics(bench: &Bench) -> Request {
     Request::get(bench.deployment.metrics_path.clone()).capped(bounds::METRICS)
 }
 
+fn readable(bench: &Bench) -> String {
+    format!("GET {} answers 200 without credentials", bench.deployment.metrics_path)
+}
+
 async fn access(bench: Bench) -> Judged {
-    let path = &bench.deployment.metrics_path;
-    let expected = format!("GET {path} answers 200 without credentials");
-    bench.wire.send(Request::get("/v2/")).await?;
-    let exchange = match bench.wire.send(metrics(&bench)).await {
-        Ok(exchange) => exchange,
-        // An endpoint that cannot be reached where the registry can is what this claim is about.
-        Err(error) => {
-            bench.wire.send(Request::get("/v2/")).await?;
-            let breach = Breach { expected, observed: error.to_string(), hint: None, exchange: None };
-            return Err(breach.into());
-        }
-    };
+    // The same scrape that the others read: of two, one could fail where nobody reports it.
+    let exchange = bench.setup.scrape.get_or_init(|| scrape(&bench)).await.clone()?;
+    let expected = readable(&bench);
     if exchange.status() != 200 {
         let breach = Breach::new(expected, expect::observed(&exchange), &exchange);
         let breach = match exchange.status() {
@@ -91,7 +93,8 @@ async fn shared(bench: &Bench) -> Result<Arc<Exchange>, Halt> {
     let scraped = bench.setup.scrape.get_or_init(|| scrape(bench)).await.clone();
     match scraped {
         Ok(exchange) if exchange.status() == 200 => Ok(exchange),
-        Ok(_) | Err(_) => Err(Halt::Skip("needs metrics that can be read".into())),
+        Ok(_) | Err(Halt::Breach(_)) => Err(Halt::Skip("needs metrics that can be read".into())),
+        Err(other) => Err(other),
     }
 }
 
@@ -155,10 +158,11 @@ async fn settled(bench: &Bench) -> Result<(Arc<Exchange>, Exposition), Halt> {
     let patience = Patience::new(bounds::SETTLE, bounds::SCRAPE);
     while bench.intent.families.iter().any(|name| there(&metrics, name).is_none()) && patience.another_look().await {
         exchange = bench.wire.send(self::metrics(bench)).await?;
-        match exposition::parse(exchange.text().unwrap_or_default()) {
-            Ok(again) if exchange.status() == 200 => metrics = again,
-            _ => break,
-        }
+        expect::status(&exchange, 200, bench.wire.redactor())?;
+        metrics = exposition::parse(exchange.text().unwrap_or_default()).map_err(|malformed| {
+            let observed = format!("line {}: {}", malformed.line, malformed.why);
+            Breach::new("every scrape can be parsed", observed, &exchange)
+        })?;
     }
     Ok((exchange, metrics))
 }

@@ -329,7 +329,13 @@ async fn first_walk(bench: &Bench) -> Result<Walk, (Stage, Halt)> {
     Ok(Walk { top, is_index, manifest, manifest_digest, config, layers })
 }
 
+/// The answer for the tag, once for the part that judges it and for those that go on from it: of two answers, one could
+/// be broken where nobody reports it.
 async fn answer_for_tag(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
+    bench.setup.tag.get_or_init(|| ask_for_tag(bench)).await.clone()
+}
+
+async fn ask_for_tag(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
     let top = fetch_tag(bench, bench.image()?).await?;
     if top.status() == 404 && bench.deployment.kind == Kind::Live {
         let line = top.line(bench.wire.redactor());
