@@ -56,6 +56,11 @@ pub enum Effect {
     Reads,
     /// It tries a write that is to be refused and, in the form used on a live registry, stores nothing even if it is not.
     RefusedWrite,
+    /// It stores small images, or mints short-lived keys, and only under names of its own: on a live registry those of
+    /// the canary, and only when writes are allowed.
+    WritesCanary,
+    /// It makes the registry fetch and keep an image of an upstream registry.
+    FillsCache,
     /// It needs a lab: no form of it is harmless to a registry that has the hole it looks for.
     LabOnly,
 }
@@ -67,6 +72,8 @@ impl Effect {
         match self {
             Self::Reads => "reads",
             Self::RefusedWrite => "refused-write",
+            Self::WritesCanary => "writes-canary",
+            Self::FillsCache => "fills-cache",
             Self::LabOnly => "lab-only",
         }
     }

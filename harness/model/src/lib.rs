@@ -12,4 +12,5 @@ pub mod secret;
 
 pub use config::ZotConfig;
 pub use digest::Digest;
+pub use principal::Account;
 pub use secret::Secret;

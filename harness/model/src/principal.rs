@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Secret;
+
 /// An action that zot's access control knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,4 +43,13 @@ pub enum Principal {
         /// The groups of the user's last login.
         groups: Vec<String>,
     },
+}
+
+/// A name with what proves it: an API key, or a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user's name.
+    pub name: String,
+    /// The proof.
+    pub secret: Secret,
 }
