@@ -1,5 +1,6 @@
 //! What was typed, and what it means: flag over environment over intent file over default, each value with its origin.
 
+mod accounts;
 pub mod ansible;
 pub mod args;
 mod intent;
@@ -14,6 +15,7 @@ use url::Url;
 use zot_verify_model::{Secret, ZotConfig};
 
 use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
+pub use self::accounts::Accounts;
 pub use self::intent::{FILE, Intent, IntentSource, nearest};
 use crate::bounds;
 use crate::error::Trouble;

@@ -25,6 +25,7 @@ use super::{Deployment, ImageName, Kind, Recognition, Whose, recognise, scopes};
 use crate::bounds;
 use crate::checks::push;
 use crate::error::Trouble;
+use crate::settings::Accounts;
 use crate::wire::{Redactor, Request, Trust, Wire};
 
 /// The image that a lab's registry serves to anybody.
@@ -258,6 +259,8 @@ impl Lab {
             issuer: Url::parse(&issuer).ok(),
             scopes: scopes(provider.as_ref()),
             provider: provider.map_or_else(|| "oidc".into(), |provider| provider.key),
+            password: None,
+            accounts: Accounts::default(),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),
             image: Ok(ImageName { repository: repository.into(), reference: tag.into() }),
             zot_version: recognition.version,

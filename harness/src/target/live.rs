@@ -8,7 +8,7 @@ use zot_verify_model::ZotConfig;
 use super::{Deployment, ImageName, Kind, Whose, is_tag, recognise, scopes};
 use crate::error::Trouble;
 use crate::run::outcome::Halt;
-use crate::settings::Intent;
+use crate::settings::{Accounts, Intent};
 use crate::wire::{Request, Wire};
 
 /// Recognises the registry at the other end of `wire` and learns what checks need to know of it.
@@ -36,6 +36,8 @@ pub async fn open(
             .map(|provider| provider.key)
             .or_else(|| recognition.providers.first().cloned())
             .unwrap_or_else(|| "oidc".into()),
+        password: None,
+        accounts: Accounts::default(),
         metrics_path: config.and_then(ZotConfig::metrics_path).unwrap_or("/metrics").to_owned(),
         image: image(wire, intent, &registry).await?,
         zot_version: recognition.version,

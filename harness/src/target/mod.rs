@@ -13,11 +13,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use url::Url;
-use zot_verify_model::Digest;
 use zot_verify_model::config::Provider;
+use zot_verify_model::{Digest, Secret};
 
 pub use self::recognise::{Recognition, Whose, recognise};
 use crate::run::outcome::Halt;
+use crate::settings::Accounts;
 use crate::wire::Exchange;
 
 /// Where a deployment came from.
@@ -61,6 +62,10 @@ pub struct Deployment {
     pub scopes: Vec<String>,
     /// Where metrics are served.
     pub metrics_path: String,
+    /// The password of everybody in a lab; a live registry has none.
+    pub password: Option<Secret>,
+    /// Whose keys and passwords a live run may use.
+    pub accounts: Accounts,
     /// The image that anybody can pull, or why there is none: skip with what to do, or an error.
     pub image: Result<ImageName, Halt>,
     /// The release that zot names.
