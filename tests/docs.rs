@@ -12,9 +12,10 @@ use zot_verify::catalogue;
 use zot_verify::check::{Effect, Level};
 use zot_verify::target::adapt::{Credentials, Places, adapt};
 use zot_verify::target::builtin::{self, MetricsKey};
-use zot_verify_fixtures::issuer::{Issuer, IssuerSpec, Mode};
+use zot_verify_fixtures::issuer::{Issuer, IssuerSpec, Mode, Profile};
 use zot_verify_fixtures::registry::StandIn;
 use zot_verify_fixtures::{Port, Server};
+use zot_verify_model::Secret;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -79,10 +80,13 @@ fn the_readmes_two_commands_are_those_of_the_tasks_and_of_ci() {
 /// A registry to run examples against.
 async fn registry() -> (Vec<Server>, String) {
     let (registry, issuer) = (Port::bind().await.unwrap(), Port::bind().await.unwrap());
-    let (url, issuer_url) = (registry.url(), Issuer::issuer_url(&issuer.url()));
+    let (url, issuer_url) = (registry.url(), Issuer::issuer_url(&issuer.url(), Profile::Authentik));
     let spec = IssuerSpec {
         client_id: "zot".into(),
+        client_secret: Secret::new("client secret", "unused"),
+        password: Secret::new("password", "unused"),
         redirect_uris: vec![format!("{url}/zot/auth/callback/oidc")],
+        profile: Profile::Authentik,
         mode: Mode::Normal,
     };
     let router = Issuer::router(&issuer.url(), spec);

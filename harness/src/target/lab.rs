@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use url::Url;
 use uuid::Uuid;
 use zot_verify_fixtures::fault::Fault;
-use zot_verify_fixtures::issuer::{Issuer, IssuerSpec, Mode};
+use zot_verify_fixtures::issuer::{Issuer, IssuerSpec, Mode, Profile};
 use zot_verify_fixtures::proxy::{self, Rule};
 use zot_verify_fixtures::registry::StandIn;
 use zot_verify_fixtures::{Port, Server};
@@ -143,10 +143,17 @@ impl LabSpec {
             Some(port) if !broken => format!("http://127.0.0.1:{port}"),
             _ => front.url(),
         };
-        let issuer_url = Issuer::issuer_url(&issuer.url());
+        let issuer_url = Issuer::issuer_url(&issuer.url(), Profile::Authentik);
+        let made = |name: &str| Secret::new(name, Uuid::new_v4().simple().to_string());
+        let (secret, password) = (made("lab client secret"), made("lab password"));
+        redactor.learn(&secret);
+        redactor.learn(&password);
         let spec = IssuerSpec {
             client_id: self.client_id.clone(),
+            client_secret: secret.clone(),
+            password,
             redirect_uris: callbacks(&self.config, &external),
+            profile: Profile::Authentik,
             mode: self.issuer,
         };
         let router = Issuer::router(&issuer.url(), spec);
@@ -155,8 +162,6 @@ impl LabSpec {
         let name = Uuid::new_v4().simple().to_string();
         let marker = format!("zot-verify/lab-{name}");
         let directory = std::env::temp_dir().join(format!("zot-verify-{}-{name}", self.run));
-        let secret = Secret::new("lab client secret", Uuid::new_v4().simple().to_string());
-        redactor.learn(&secret);
         let file = directory.join(CREDENTIALS);
         let credentials = match self.zot {
             Zot::Embedded => Credentials::Inline { client_id: &self.client_id, secret: secret.expose() },
@@ -248,7 +253,7 @@ impl Lab {
 
     fn deployment(&self, recognition: Recognition) -> Deployment {
         let provider = self.config.providers().into_iter().next();
-        let issuer = Issuer::issuer_url(&self.issuer.url());
+        let issuer = Issuer::issuer_url(&self.issuer.url(), Profile::Authentik);
         let (repository, tag) = PULLED;
         Deployment {
             kind: Kind::Local,
