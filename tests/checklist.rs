@@ -13,8 +13,8 @@ use zot_verify::catalogue;
 use zot_verify::error::Trouble;
 use zot_verify::run::outcome::{CheckOutcome, Verdict};
 use zot_verify::session::{Session, Surroundings};
+use zot_verify::settings::Settings;
 use zot_verify::settings::args::{Args, Command};
-use zot_verify::settings::{self, Settings};
 
 /// The target, opened by the check that comes first.
 #[derive(Default)]
@@ -55,9 +55,9 @@ fn open() -> Result<Opened, Trouble> {
     zot_verify_fixtures::crypto::install();
     let failed = |error: std::io::Error| Trouble::unknown("no runtime could be started", error.to_string());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-    let secrets = settings::secrets(|name| std::env::var(name).ok())?;
-    let around = Surroundings::new(Path::new(env!("CARGO_BIN_EXE_zot-verify")), secrets);
-    let session = runtime.block_on(Session::open(&settings()?, &around))?;
+    let settings = settings()?;
+    let around = Surroundings::new(Path::new(env!("CARGO_BIN_EXE_zot-verify")), settings.secrets.clone());
+    let session = runtime.block_on(Session::open(&settings, &around))?;
     Ok(Opened { runtime, session: Mutex::new(Some(Arc::new(session))) })
 }
 

@@ -16,6 +16,8 @@ pub struct Check {
     pub title: &'static str,
     /// Where the claim comes from, and why its owner needs it.
     pub requirement: &'static str,
+    /// The smallest selection that it belongs to.
+    pub profile: Profile,
     /// The separately judged pieces.
     pub parts: &'static [Part],
     /// The faults that these parts must notice.
@@ -37,6 +39,28 @@ pub struct Part {
     pub effect: Effect,
     /// The code that judges it.
     pub probe: Probe,
+}
+
+/// A selection of checks (`--profile`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// The rows of the owner's checklist.
+    Checklist,
+    /// Everything.
+    #[default]
+    Full,
+}
+
+impl Profile {
+    /// The word used in settings and lists.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Checklist => "checklist",
+            Self::Full => "full",
+        }
+    }
 }
 
 /// How heavy a breach is.

@@ -7,12 +7,12 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use zot_verify::error::Trouble;
 use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text};
 use zot_verify::run::exit::Exit;
-use zot_verify::run::plan::Plan;
 use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs};
-use zot_verify::settings::{self, Settings};
+use zot_verify::settings::{self, Environment, Settings};
 use zot_verify::target::reaper;
 use zot_verify::{catalogue, self_test};
+use zot_verify_model::Secret;
 
 fn main() -> ExitCode {
     let matches = Args::command().get_matches();
@@ -49,15 +49,14 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
                 PlanCommand::Local(args) => Settings::local(args, matches)?,
                 PlanCommand::Live(args) => Settings::live(args, matches)?,
             };
-            let plan = Plan::make(&settings.ids, &settings.skip, settings.target.kind(), &settings.intent)?;
-            told(report::describe::plan(&mut anstream::stdout(), &plan, &settings))
+            told(report::describe::plan(&mut anstream::stdout(), &settings.plan()?, &settings))
         }
         Command::Reap { .. } => Ok(Exit::Good),
     }
 }
 
 fn verify(settings: &Settings) -> Result<Exit, Trouble> {
-    let around = surroundings()?;
+    let around = surroundings(&settings.secrets)?;
     let mut reporters = Reporters::default();
     match settings.format {
         Format::Text => reporters.add(Text::new(anstream::stdout(), columns())),
@@ -76,14 +75,15 @@ fn verify(settings: &Settings) -> Result<Exit, Trouble> {
 
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
     let (zot, _) = settings::zot(&args.zot)?;
-    runtime()?.block_on(self_test::run(zot, &args.only, &surroundings()?, &mut anstream::stdout()))
+    let around = surroundings(&Environment::of_process()?.secrets)?;
+    runtime()?.block_on(self_test::run(zot, &args.only, &around, &mut anstream::stdout()))
 }
 
 /// This program, a new run, and every secret of the environment.
-fn surroundings() -> Result<Surroundings, Trouble> {
+fn surroundings(secrets: &[Secret]) -> Result<Surroundings, Trouble> {
     let program = std::env::current_exe()
         .map_err(|error| Trouble::unknown("the program does not know its own path", error.to_string()))?;
-    let around = Surroundings::new(&program, settings::secrets(|name| std::env::var(name).ok())?);
+    let around = Surroundings::new(&program, secrets.to_vec());
     let filter = tracing_subscriber::EnvFilter::try_from_env("ZOT_VERIFY_LOG").unwrap_or_default();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(around)

@@ -17,13 +17,14 @@ use crate::check::Saboteur;
 use crate::error::Trouble;
 use crate::run::exit::Exit;
 use crate::run::outcome::{CheckOutcome, Verdict};
+use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
 use crate::run::runner::End;
 use crate::session::{Session, Surroundings, lab_spec, out_of_time};
 use crate::settings::Intent;
+use crate::target::builtin;
 use crate::target::lab::LabSpec;
 use crate::target::zot::Zot;
-use crate::target::{Kind, builtin};
 
 /// What every part of a run came to, by `check/part`.
 type Verdicts = BTreeMap<String, (Verdict, String)>;
@@ -123,7 +124,7 @@ impl Runs<'_> {
     }
 
     async fn verdicts(&self, spec: &LabSpec) -> Result<Verdicts, Trouble> {
-        let plan = Plan::make(&[], &[], Kind::Local, &self.intent)?;
+        let plan = Plan::make(&[], &[], Permissions::LAB, &self.intent)?;
         let session = Session::lab(spec, Arc::clone(&self.intent), self.around).await?;
         let (end, listen) = watch::channel(End::Open);
         let timer = tokio::spawn(out_of_time(end, bounds::RUN));

@@ -14,6 +14,7 @@ use crate::report::{Reporter, printable};
 use crate::run::event::{Counts, Event, Header, Summary};
 use crate::run::exit::Exit;
 use crate::run::outcome::CheckOutcome;
+use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
 use crate::run::runner::{self, End};
 use crate::settings::{Intent, Settings, Target};
@@ -26,6 +27,7 @@ use crate::wire::{Redactor, Wire};
 #[derive(Debug)]
 pub struct Session {
     bench: Bench,
+    permissions: Permissions,
     lab: Option<Lab>,
     /// What the lab changed in a configuration that was given; nobody wants to know it of the built-in one.
     changes: Vec<String>,
@@ -79,13 +81,15 @@ impl Session {
                 }
                 Ok(session)
             }
-            Target::Live { url, wait, trust } => {
+            Target::Live { url, wait, trust, .. } => {
                 let https =
                     [Some(url), intent.issuer.as_ref()].into_iter().flatten().any(|url| url.scheme() == "https");
                 let wire = Wire::new(url.clone(), &around.run, around.redactor(), trust, https)
                     .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
-                let deployment = live::open(&wire, &intent, settings.config.as_ref(), *wait).await?;
-                Ok(Self { bench: bench(deployment, intent, wire), lab: None, changes: Vec::new() })
+                let deployment =
+                    live::open(&wire, &intent, settings.config.as_ref(), &settings.accounts, *wait).await?;
+                let (bench, permissions) = (bench(deployment, intent, wire), settings.permissions());
+                Ok(Self { bench, permissions, lab: None, changes: Vec::new() })
             }
         }
     }
@@ -96,7 +100,8 @@ impl Session {
     /// As [`LabSpec::start`].
     pub async fn lab(spec: &LabSpec, intent: Arc<Intent>, around: &Surroundings) -> Result<Self, Trouble> {
         let (lab, wire, deployment) = spec.start(&around.redactor()).await?;
-        Ok(Self { bench: bench(deployment, intent, wire), lab: Some(lab), changes: Vec::new() })
+        let bench = bench(deployment, intent, wire);
+        Ok(Self { bench, permissions: Permissions::LAB, lab: Some(lab), changes: Vec::new() })
     }
 
     /// Runs a plan and hands on every judged check.
@@ -114,7 +119,7 @@ impl Session {
     /// # Errors
     /// Usage trouble for an unknown id.
     pub async fn run_one(&self, id: &str) -> Result<CheckOutcome, Trouble> {
-        let plan = Plan::make(&[id.to_owned()], &[], self.bench.deployment.kind, &self.bench.intent)?;
+        let plan = Plan::make(&[id.to_owned()], &[], self.permissions, &self.bench.intent)?;
         let (end, listen) = watch::channel(End::Open);
         let timer = out_of_time(end, crate::bounds::RUN);
         let outcomes = tokio::select! {
@@ -176,7 +181,7 @@ fn bench(deployment: crate::target::Deployment, intent: Arc<Intent>, wire: Wire)
 /// # Errors
 /// Trouble that leaves no report, with the exit code that belongs to it.
 pub async fn verify(settings: &Settings, around: &Surroundings, reporter: &mut dyn Reporter) -> Result<Exit, Trouble> {
-    let plan = Plan::make(&settings.ids, &settings.skip, settings.target.kind(), &settings.intent)?;
+    let plan = settings.plan()?;
     if plan.checks.is_empty() {
         return Err(Trouble::nothing_ran("nothing is selected, so nothing would be proven")
             .cure("leave out --skip, or name checks; `zot-verify list` shows them"));

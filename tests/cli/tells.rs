@@ -42,6 +42,22 @@ fn a_plan_names_the_origin_of_every_setting() {
 }
 
 #[test]
+fn a_plan_names_accounts_and_never_their_secrets() {
+    let house = House::new();
+    house.file("key", "hunter2\n");
+    house.file(
+        "zot-verify.toml",
+        "url = 'https://r.test'\nmirror_image = 'docker.io/library/alpine:3.20'\nresidue = 'none'\nstrict = true\n",
+    );
+    let line = "ZOT_CI_API_KEY=hunter2 ZOT_VERIFY_ADMIN_API_KEY_FILE=key ZOT_VERIFY_ADMIN_USER=erin \
+                ZOT_VERIFY_ALLOW_WRITES=yes plan live --image r.test/a/b:v1 --profile checklist --residue tag --ledger l";
+    let told = house.run(line);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"(~\S+) +", "$1  ");
+    settings.bind(|| assert_told!(told.out));
+}
+
+#[test]
 fn a_plan_sends_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -74,12 +74,16 @@ fn intent_files() {
         ("empty", "[metrics]\nfamilies = []\n"),
         ("persona", "[personas]\nmust = ['curl', 'dokcer']\n"),
         ("url", "url = 'r.test:5000'\n"),
+        ("mirror-image", "mirror_image = 'docker.io/Alpine'\n"),
+        ("residue", "residue = 'all'\n"),
+        ("allow-writes", "allow_writes = true\n"),
     ] {
         house.file(name, text);
     }
     let names = ["missing", "directory", "no-toml", "key", "nested-key", "type", "empty", "persona", "url"];
-    let lines = names.map(|name| format!("local --zot embedded --intent {name}"));
-    assert_told!(house.refused(2, &lines.each_ref().map(String::as_str)));
+    let names = names.into_iter().chain(["mirror-image", "residue", "allow-writes"]);
+    let lines: Vec<String> = names.map(|name| format!("local --zot embedded --intent {name}")).collect();
+    assert_told!(house.refused(2, &lines.iter().map(String::as_str).collect::<Vec<_>>()));
 }
 
 #[test]
@@ -132,7 +136,52 @@ fn certificates() {
 
 #[test]
 fn empty_secrets() {
-    let lines = ["ZOT_VERIFY_API_KEY= local --zot embedded", "ZOT_CI_API_KEY= live http://127.0.0.1:1"];
+    let lines = [
+        "ZOT_VERIFY_API_KEY= local --zot embedded",
+        "ZOT_CI_API_KEY= live http://127.0.0.1:1",
+        "ZOT_VERIFY_ADMIN_API_KEY= self-test --zot embedded",
+        "ZOT_CI_API_KEY= plan live https://r.test --allow-writes",
+    ];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn accounts() {
+    let house = House::new();
+    house.file("empty", "\n");
+    house.file("key", "hunter2\n");
+    let lines = [
+        "live https://r.test --allow-writes",
+        "ZOT_VERIFY_ALLOW_WRITES=1 ZOT_VERIFY_ADMIN_USER=erin plan live https://r.test",
+        "ZOT_VERIFY_ADMIN_API_KEY=hunter2 live https://r.test",
+        "ZOT_VERIFY_OIDC_PASSWORD=hunter2 ZOT_VERIFY_OIDC_USER= live https://r.test",
+        "ZOT_VERIFY_API_KEY=hunter2 ZOT_VERIFY_USER=zot:ci live https://r.test",
+        "ZOT_VERIFY_API_KEY_FILE=missing live https://r.test",
+        "ZOT_VERIFY_API_KEY_FILE=empty live https://r.test",
+        "ZOT_VERIFY_API_KEY_FILE=key ZOT_VERIFY_API_KEY=hunter2 live https://r.test",
+    ];
+    assert_told!(house.refused(2, &lines));
+}
+
+#[test]
+fn secrets_never_go_over_http() {
+    let lines = [
+        "ZOT_CI_API_KEY=hunter2 live http://r.test",
+        "ZOT_VERIFY_ADMIN_API_KEY=hunter2 ZOT_VERIFY_ADMIN_USER=erin plan live http://10.0.0.1:5000",
+        "ZOT_VERIFY_OIDC_PASSWORD=hunter2 ZOT_VERIFY_OIDC_USER=pat live https://r.test --issuer http://i.test",
+    ];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn what_may_be_written() {
+    let lines = [
+        "live https://r.test --residue all",
+        "ZOT_VERIFY_ALLOW_WRITES=maybe live https://r.test",
+        "live https://r.test --mirror-image https://docker.io/alpine",
+        "live https://r.test --image team/app@v1",
+        "live https://r.test --profile everything",
+    ];
     assert_told!(House::new().refused(2, &lines));
 }
 

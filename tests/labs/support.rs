@@ -8,13 +8,14 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 use tokio::sync::watch;
 use zot_verify::run::outcome::CheckOutcome;
+use zot_verify::run::permissions::Permissions;
 use zot_verify::run::plan::Plan;
 use zot_verify::run::runner::End;
 use zot_verify::session::{Session, Surroundings, lab_spec};
 use zot_verify::settings::Intent;
+use zot_verify::target::builtin;
 use zot_verify::target::lab::LabSpec;
 use zot_verify::target::zot::Zot;
-use zot_verify::target::{Kind, builtin};
 
 /// The zot to test with, or why there is none.
 pub(crate) fn zot() -> Result<Zot, String> {
@@ -96,7 +97,7 @@ pub(crate) fn surroundings() -> Surroundings {
 pub(crate) async fn run(spec: &LabSpec, around: &Surroundings, ids: &[String]) -> Result<Vec<CheckOutcome>, Failed> {
     let intent = Arc::new(Intent::default());
     let session = Session::lab(spec, Arc::clone(&intent), around).await?;
-    let plan = Plan::make(ids, &[], Kind::Local, &intent)?;
+    let plan = Plan::make(ids, &[], Permissions::LAB, &intent)?;
     let (_end, listen) = watch::channel(End::Open);
     let outcomes = session.run(&plan, listen, |_| ()).await;
     session.close().await?;

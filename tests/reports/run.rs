@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use zot_verify::check::{Check, Effect, Level, Part, Probe};
+use zot_verify::check::{Check, Effect, Level, Part, Probe, Profile};
 use zot_verify::run::event::{Counts, Header, Summary};
 use zot_verify::run::exit::Exit;
 use zot_verify::run::outcome::{CheckOutcome, Halt, Hint, PartOutcome, Verdict};
@@ -62,7 +62,7 @@ const fn part(name: &'static str, level: Level) -> Part {
 }
 
 const fn check(id: &'static str, parts: &'static [Part]) -> Check {
-    Check { id, title: "what is so", requirement: "Why it must be so.", parts, saboteurs: &[] }
+    Check { id, title: "what is so", requirement: "Why it must be so.", profile: Profile::Full, parts, saboteurs: &[] }
 }
 
 const REQUIRED: &[Part] = &[part("one", Level::Requirement), part("two", Level::Requirement)];

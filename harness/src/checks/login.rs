@@ -10,7 +10,7 @@ use url::Url;
 
 use super::expect;
 use crate::bench::Bench;
-use crate::check::{Check, reads};
+use crate::check::{Check, Profile, reads};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Request};
 
@@ -22,6 +22,7 @@ pub const CHECK: Check = Check {
     title: "a login goes to the right issuer, for the right client, and back to the right place",
     requirement: "People log in to make API keys (the owner's checklist, \"OIDC browser login works\"; OpenID Connect \
                   Core section 3.1.2.1). Behind a reverse proxy redirect_uri is what breaks first (zot issue 1653).",
+    profile: Profile::Checklist,
     parts: &[
         reads!("redirect", "the login is a redirect, not a page", LOGIN, redirect),
         reads!(

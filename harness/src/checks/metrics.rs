@@ -8,7 +8,7 @@ use super::exposition::{self, Exposition, Family, Kind};
 use super::{expect, version};
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, reads};
+use crate::check::{Check, Profile, reads};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Redactor, Request};
@@ -19,6 +19,7 @@ pub const CHECK: Check = Check {
     title: "metrics are readable without credentials, valid, alive and complete",
     requirement: "The scraper has no credentials, and nothing alerts when it is refused (the owner's checklist, \
                   \"Metrics endpoint accessible without auth\"). zot v2.1.18 changed who may read.",
+    profile: Profile::Checklist,
     parts: &[
         reads!("access", "anybody can read the metrics", SCRAPE, access),
         reads!("exposition", "they are a valid Prometheus text exposition, and not empty", SCRAPE, valid),

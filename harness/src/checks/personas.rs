@@ -10,7 +10,7 @@ use super::pull::{Descriptor, is_index, length_is, named_blobs, platform};
 use super::{expect, version};
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::check::{Check, Effect, Level, Part, Probe, Profile};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::persona::{self, Persona};
 use crate::wire::{Exchange, Request};
@@ -35,6 +35,7 @@ pub const CHECK: Check = Check {
     title: "the client programs that the owner uses can pull without credentials",
     requirement: "zot since v2.1.16 answers /v2/ by User-Agent, so a pull that works by hand may fail on every node \
                   (zot issues 3991 and 4173). The intent names the programs that must be able to.",
+    profile: Profile::Checklist,
     parts: &[
         part!(CURL, Requirement, "a person or a script with curl"),
         part!(CONTAINERD, Requirement, "containerd, as k3s embeds it"),

@@ -11,7 +11,7 @@ use zot_verify_model::{Digest, image};
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, reads};
+use crate::check::{Check, Profile, reads};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::{ImageName, Kind};
 use crate::wire::{Exchange, Redactor, Request};
@@ -29,6 +29,7 @@ pub const CHECK: Check = Check {
     title: "anybody can pull, and gets the bytes that the digests name",
     requirement: "Nodes and job runners pull without credentials; a registry that stops that stops them all \
                   (distribution-spec, \"Pull\"; the owner's checklist, \"Anonymous pull works\").",
+    profile: Profile::Checklist,
     parts: &[
         reads!("catalog", "the catalogue answers and lists the image's repository", &["GET /v2/_catalog"], catalog),
         reads!(
@@ -158,7 +159,7 @@ async fn index(bench: Bench) -> Judged {
     let (top, body) = answer_for_tag(&bench).await?;
     let (image, redactor) = (bench.image()?, bench.wire.redactor());
     expect::digest_header(&top, top.digest(), redactor)?;
-    if let Some(digest) = image.digest() {
+    if let Some(digest) = bench.intent.pushed.clone().or_else(|| image.digest()) {
         expect::digest(&top, &digest, redactor)?;
     }
     media_type_agrees(&top, &body, redactor)?;

@@ -11,7 +11,7 @@ use zot_verify_model::principal::Action;
 
 use super::expect;
 use crate::bench::Bench;
-use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::check::{Check, Effect, Level, Part, Probe, Profile};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::Kind;
 use crate::wire::door::{self, Aim, DOORS, Door, Stage};
@@ -38,6 +38,7 @@ pub const CHECK: Check = Check {
     requirement: "A push without credentials is answered 401 with a challenge that a client can use, and changes \
                   nothing (RFC 9110 section 15.5.2; the owner's checklist, \"Unauthenticated push fails (401)\"). \
                   zot issue 2392: a refused push left a repository name behind.",
+    profile: Profile::Checklist,
     parts: &[
         part!(UPLOAD_BEGIN, "nobody begins an upload"),
         part!(UPLOAD_WHOLE, "nobody uploads a blob in one request"),

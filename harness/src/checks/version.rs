@@ -7,7 +7,7 @@
 mod saboteurs;
 
 use super::expect;
-use crate::check::{Check, Effect, Level, Part, Probe};
+use crate::check::{Check, Effect, Level, Part, Probe, Profile};
 use crate::run::outcome::{Breach, CheckOutcome, Halt, Judged, PartOutcome, Proof, Verdict, part_among};
 use crate::target::Deployment;
 
@@ -17,6 +17,7 @@ pub const CHECK: Check = Check {
     title: "zot names its release, and behaves as that release is known to",
     requirement: "Releases have silently broken parts of a hardened registry (zot pull requests 3868, 3992, 4131). \
                   A release that is known tells which traps lie behind and which ahead.",
+    profile: Profile::Full,
     parts: &[
         Part {
             name: "named",

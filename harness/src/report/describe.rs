@@ -6,7 +6,8 @@ use anstyle::Style;
 
 use super::plural;
 use crate::catalogue;
-use crate::check::{Check, Effect, Level, Part};
+use crate::check::{Check, Level, Part};
+use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
 use crate::settings::Settings;
 
@@ -20,10 +21,20 @@ const DIM: Style = Style::new().dimmed();
 pub fn list(out: &mut dyn Write) -> io::Result<()> {
     for check in catalogue::CHECKS {
         let parts = plural(check.parts.len(), "part");
-        let live = if check.parts.iter().any(|part| part.effect != Effect::LabOnly) { "live" } else { "lab" };
-        writeln!(out, "{BOLD}{:<24}{BOLD:#} {live:<4} {parts:>8}  {}", check.id, check.title)?;
+        writeln!(out, "{BOLD}{:<24}{BOLD:#} {:<6} {parts:>8}  {}", check.id, place(check), check.title)?;
     }
     Ok(())
+}
+
+/// Where a check has parts that run, and with what leave.
+fn place(check: &Check) -> &'static str {
+    let allowed = |by: Permissions| check.parts.iter().any(|part| by.refuse(part.effect).is_none());
+    match () {
+        () if allowed(Permissions::READ_ONLY) => "live",
+        () if allowed(Permissions::live(true, false)) => "writes",
+        () if allowed(Permissions::live(false, true)) => "mirror",
+        () => "lab",
+    }
 }
 
 /// One check with all that belongs to it.

@@ -3,5 +3,6 @@
 pub mod event;
 pub mod exit;
 pub mod outcome;
+pub mod permissions;
 pub mod plan;
 pub mod runner;

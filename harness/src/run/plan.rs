@@ -3,10 +3,10 @@
 use globset::Glob;
 
 use crate::catalogue;
-use crate::check::{Check, Effect, Level, Part};
+use crate::check::{Check, Level, Part};
 use crate::error::Trouble;
+use crate::run::permissions::Permissions;
 use crate::settings::Intent;
-use crate::target::Kind;
 
 /// What will be done, in the catalogue's order.
 #[derive(Debug)]
@@ -36,31 +36,28 @@ pub struct PlannedPart {
 }
 
 impl Plan {
-    /// Plans the checks that any of `ids` and none of `skip` matches; no `ids` means all.
+    /// Plans the checks that any of `ids` and none of `skip` matches; no `ids` means those of the intent's profile.
     ///
     /// # Errors
     /// Usage trouble for a name or glob that matches no check.
-    pub fn make(ids: &[String], skip: &[String], kind: Kind, intent: &Intent) -> Result<Self, Trouble> {
-        let (wanted, unwanted) = (matching(ids)?, matching(skip)?);
+    pub fn make(ids: &[String], skip: &[String], permissions: Permissions, intent: &Intent) -> Result<Self, Trouble> {
+        let (named, unwanted) = (matching(ids)?, matching(skip)?);
+        let wanted =
+            |check: &Check| if ids.is_empty() { check.profile <= intent.profile } else { named.contains(&check.id) };
         let checks = catalogue::CHECKS
             .iter()
             .copied()
-            .filter(|check| (ids.is_empty() || wanted.contains(&check.id)) && !unwanted.contains(&check.id))
-            .map(|check| PlannedCheck {
-                check,
-                parts: check.parts.iter().map(|part| PlannedPart::new(check, part, kind, intent)).collect(),
+            .filter(|check| wanted(check) && !unwanted.contains(&check.id))
+            .map(|check| {
+                let planned = |part| PlannedPart {
+                    part,
+                    level: intent.level(check, part),
+                    skip: permissions.refuse(part.effect),
+                };
+                PlannedCheck { check, parts: check.parts.iter().map(planned).collect() }
             })
             .collect();
         Ok(Self { checks })
-    }
-}
-
-impl PlannedPart {
-    fn new(check: &'static Check, part: &'static Part, kind: Kind, intent: &Intent) -> Self {
-        let level = if check.id == "pull.personas" { intent.persona_level(part.name) } else { part.level };
-        let lab_only = part.effect == Effect::LabOnly && kind == Kind::Live;
-        let skip = lab_only.then_some("only in a lab: on a registry with the hole it looks for it would leave a trace");
-        Self { part, level, skip }
     }
 }
 
@@ -89,19 +86,29 @@ mod tests {
 
     use super::*;
     use crate::catalogue::CHECKS;
+    use crate::check::Profile;
 
     fn ids() -> Vec<String> {
         CHECKS.iter().map(|check| check.id.to_owned()).collect()
     }
 
     fn selected(wanted: &[String], skip: &[String]) -> Vec<String> {
-        let plan = Plan::make(wanted, skip, Kind::Live, &Intent::default()).unwrap();
+        let plan = Plan::make(wanted, skip, Permissions::READ_ONLY, &Intent::default()).unwrap();
         plan.checks.iter().map(|planned| planned.check.id.to_owned()).collect()
     }
 
     /// Some ids, in any order, some of them more than once.
     fn some() -> impl Strategy<Value = Vec<String>> {
         prop::collection::vec(select(ids()), 0..12)
+    }
+
+    #[test]
+    fn the_checklist_is_run_where_no_check_is_named() {
+        let intent = Intent { profile: Profile::Checklist, ..Intent::default() };
+        let plan = |ids: &[String]| Plan::make(ids, &[], Permissions::LAB, &intent).unwrap();
+        assert!(plan(&[]).checks.iter().all(|planned| planned.check.profile == Profile::Checklist));
+        assert!(plan(&[]).checks.len() < CHECKS.len());
+        assert_eq!(plan(&["version.*".to_owned()]).checks.len(), 1, "what is named is run");
     }
 
     proptest! {
@@ -130,7 +137,7 @@ mod tests {
 
         #[test]
         fn what_matches_nothing_is_refused_and_nothing_panics(pattern in any::<String>()) {
-            let plan = Plan::make(&[pattern], &[], Kind::Local, &Intent::default());
+            let plan = Plan::make(&[pattern], &[], Permissions::LAB, &Intent::default());
             prop_assert!(plan.map_or(true, |plan| !plan.checks.is_empty()));
         }
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::bounds;
+use crate::check::Profile;
+use crate::target::Residue;
 
 /// Proves, with evidence, that a zot registry does what its owner believes it does.
 #[derive(Debug, Parser)]
@@ -26,7 +28,7 @@ pub struct Args {
 pub enum Command {
     /// Check a throwaway lab: a zot that is started for the run, with a mock OpenID issuer
     Local(LocalArgs),
-    /// Check an existing registry; reads, and tries writes only in forms that store nothing
+    /// Check an existing registry; reads, and tries writes only in forms that store nothing, unless more is allowed
     Live(LiveArgs),
     /// Show that every part of every check notices its saboteurs
     SelfTest(SelfTestArgs),
@@ -77,6 +79,12 @@ pub struct RunArgs {
     /// The owner's intent; else the nearest zot-verify.toml upward, else the built-in one
     #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_INTENT")]
     pub intent: Option<PathBuf>,
+    /// Which checks to run where none is named [default: full]
+    #[arg(long, value_enum, env = "ZOT_VERIFY_PROFILE")]
+    pub profile: Option<Profile>,
+    /// A breach of what nobody promised fails too
+    #[arg(long, env = "ZOT_VERIFY_STRICT", value_parser = switch)]
+    pub strict: bool,
     /// How results are told
     #[arg(long, value_enum, default_value = "text", env = "ZOT_VERIFY_FORMAT")]
     pub format: Format,
@@ -143,6 +151,21 @@ pub struct LiveArgs {
     /// The image that anybody can pull; else a tag of the canary
     #[arg(long, value_name = "REF", env = "ZOT_VERIFY_PULL_IMAGE")]
     pub pull_image: Option<String>,
+    /// The image that was just pushed: it must be there for anybody, and under this digest; pulled instead of others
+    #[arg(long, value_name = "REF[@DIGEST]", env = "ZOT_VERIFY_IMAGE")]
+    pub image: Option<String>,
+    /// The upstream image that the registry may fetch, as below /v2/: docker.io/library/alpine:3.20
+    #[arg(long, value_name = "PATH", env = "ZOT_VERIFY_MIRROR_IMAGE")]
+    pub mirror_image: Option<String>,
+    /// Also write, and only to the canary and names below it; needs the CI key
+    #[arg(long, env = "ZOT_VERIFY_ALLOW_WRITES", value_parser = switch)]
+    pub allow_writes: bool,
+    /// What writes may leave behind: one new tag a run, or no tag [default: tag]
+    #[arg(long, value_enum, env = "ZOT_VERIFY_RESIDUE")]
+    pub residue: Option<Residue>,
+    /// Where to note what is written, before it is; else a file of the run's own in the state directory
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_LEDGER")]
+    pub ledger: Option<PathBuf>,
     /// zot's own configuration
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -160,6 +183,15 @@ pub struct SelfTestArgs {
     /// Only these saboteurs, names or globs
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
+}
+
+/// A variable that switches something on. What is empty does not: a CI job hands on what is missing as an empty string.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("give true or false".into()),
+    }
 }
 
 /// A time as people write it. Longer than a day is a slip of the hand.

@@ -6,10 +6,12 @@ use serde::Deserialize;
 use url::Url;
 use zot_verify_model::Digest;
 
-use crate::check::Level;
+use crate::catalogue;
+use crate::check::{Check, Level, Part, Profile};
 use crate::error::Trouble;
+use crate::target::{ImageName, Residue};
 use crate::wire::Redactor;
-use crate::wire::persona::{self, PERSONAS};
+use crate::wire::persona::PERSONAS;
 
 /// The file's name, looked for from the working directory upward.
 pub const FILE: &str = "zot-verify.toml";
@@ -33,6 +35,18 @@ pub struct Intent {
     pub personas: Vec<String>,
     /// The metric families that must be there.
     pub families: Vec<String>,
+    /// The digest of the image to pull, where that was just pushed and must be found under it.
+    pub pushed: Option<Digest>,
+    /// The upstream image that a live registry may fetch, as it is named below `/v2/`.
+    pub mirror_image: Option<ImageName>,
+    /// The request shapes of mirror clients that must reach the mirror.
+    pub client_shapes: Vec<String>,
+    /// What live writes may leave in the canary.
+    pub residue: Residue,
+    /// Which checks are run where none is named.
+    pub profile: Profile,
+    /// Whether a breach of what nobody promised fails too.
+    pub strict: bool,
     /// Where all this came from.
     pub source: IntentSource,
 }
@@ -60,10 +74,16 @@ struct Written {
     client_id: Option<String>,
     canary: Option<String>,
     pull_image: Option<String>,
+    mirror_image: Option<String>,
+    residue: Option<Residue>,
+    profile: Option<Profile>,
+    strict: Option<bool>,
     #[serde(default)]
     personas: Personas,
     #[serde(default)]
     metrics: Metrics,
+    #[serde(default)]
+    mirrors: Mirrors,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -76,6 +96,11 @@ struct Metrics {
     families: Option<Vec<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+struct Mirrors {
+    client_shapes: Option<Vec<String>>,
+}
+
 /// Every key that a file may have.
 const KEYS: &[&str] = &[
     "url",
@@ -84,11 +109,21 @@ const KEYS: &[&str] = &[
     "client_id",
     "canary",
     "pull_image",
+    "mirror_image",
+    "residue",
+    "profile",
+    "strict",
     "personas",
     "personas.must",
     "metrics",
     "metrics.families",
+    "mirrors",
+    "mirrors.client_shapes",
 ];
+
+/// The checks of which the intent names the parts that are required.
+const PERSONAS_CHECK: &str = "pull.personas";
+const SHAPES_CHECK: &str = "mirror.client-paths";
 
 /// From where on, of 3 for the same word, a name is near enough to have been meant.
 const NEAR: f64 = 1.0;
@@ -108,6 +143,12 @@ impl Default for Intent {
             pull_image: None,
             personas: must.collect(),
             families: FAMILIES.iter().map(|&name| name.to_owned()).collect(),
+            pushed: None,
+            mirror_image: None,
+            client_shapes: Vec::new(),
+            residue: Residue::default(),
+            profile: Profile::default(),
+            strict: false,
             source: IntentSource::BuiltIn,
         }
     }
@@ -162,9 +203,23 @@ impl Intent {
             pull_image: written.pull_image,
             personas: written.personas.must.unwrap_or(built_in.personas),
             families: written.metrics.families.unwrap_or(built_in.families),
+            pushed: None,
+            mirror_image: written
+                .mirror_image
+                .map(|name| mirror_image(&format!("`mirror_image` in {}", path.display()), &name))
+                .transpose()?,
+            client_shapes: written.mirrors.client_shapes.unwrap_or(built_in.client_shapes),
+            residue: written.residue.unwrap_or(built_in.residue),
+            profile: written.profile.unwrap_or(built_in.profile),
+            strict: written.strict.unwrap_or(built_in.strict),
             source: IntentSource::File { path, sha256: Digest::of(text.as_bytes()).hex().to_owned() },
         };
-        intent.check_personas()?;
+        let personas: Vec<&str> = PERSONAS.iter().map(|persona| persona.id).collect();
+        known("personas.must", "persona", &intent.personas, &personas)?;
+        if let Ok(check) = catalogue::find(SHAPES_CHECK) {
+            let shapes: Vec<&str> = check.parts.iter().map(|part| part.name).collect();
+            known("mirrors.client_shapes", "shape of a request", &intent.client_shapes, &shapes)?;
+        }
         if intent.families.is_empty() {
             return Err(Trouble::usage("metrics.families is empty", "a claim about no family would always hold")
                 .cure("name families, or leave the key out for the built-in ones"));
@@ -172,31 +227,37 @@ impl Intent {
         Ok(intent)
     }
 
-    fn check_personas(&self) -> Result<(), Trouble> {
-        for name in &self.personas {
-            if !PERSONAS.iter().any(|persona| persona.id == name) {
-                let known: Vec<&str> = PERSONAS.iter().map(|persona| persona.id).collect();
-                return Err(Trouble::usage(
-                    format!("personas.must names `{name}`, which is no persona"),
-                    nearest(name, &known),
-                )
-                .cure(format!("personas are {}", known.join(", "))));
-            }
+    /// How heavy a breach of a part is.
+    #[must_use]
+    pub fn level(&self, check: &Check, part: &Part) -> Level {
+        let named = |names: &[String]| match names.iter().any(|name| name == part.name) {
+            true => Level::Requirement,
+            false => Level::Hardening,
+        };
+        match check.id {
+            _ if self.strict => Level::Requirement,
+            PERSONAS_CHECK => named(&self.personas),
+            SHAPES_CHECK => named(&self.client_shapes),
+            _ => part.level,
         }
-        Ok(())
     }
+}
 
-    /// How heavy it is when a persona cannot pull.
-    #[must_use]
-    pub fn persona_level(&self, persona: &str) -> Level {
-        if self.personas.iter().any(|must| must == persona) { Level::Requirement } else { Level::Hardening }
+/// Refuses the first of `names` that is not among the known ones.
+fn known(key: &str, what: &str, names: &[String], known: &[&str]) -> Result<(), Trouble> {
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Trouble::usage(format!("{key} names `{name}`, which is no {what}"), nearest(name, known))
+            .cure(format!("known are {}", known.join(", ")))),
     }
+}
 
-    /// The personas of Docker's family that the intent requires, for messages.
-    #[must_use]
-    pub fn requires_docker(&self) -> bool {
-        self.personas.iter().any(|id| persona::by_id(id).is_some_and(|persona| persona.docker))
-    }
+/// The name of an upstream image as it is asked for below `/v2/`.
+pub(super) fn mirror_image(what: &str, name: &str) -> Result<ImageName, Trouble> {
+    ImageName::parse(name, None).ok_or_else(|| {
+        Trouble::usage(format!("{what} is `{name}`, which is no image"), "it is not REPOSITORY:TAG as below /v2/")
+            .cure("give for instance docker.io/library/alpine:3.20")
+    })
 }
 
 /// `the nearest known one is …`, for a word that is not known; all that are known where none is near.
@@ -227,14 +288,30 @@ mod tests {
     fn every_key_is_read() {
         let intent = read(
             "url = 'https://r.test'\nexternal_url = 'https://x.test'\nissuer = 'https://i.test/o/'\nclient_id = 'c'\n\
-             canary = 'a/b'\npull_image = 'a/b:v1'\n[personas]\nmust = ['docker']\n[metrics]\nfamilies = ['f']\n",
+             canary = 'a/b'\npull_image = 'a/b:v1'\nmirror_image = 'docker.io/library/alpine:3.20'\nresidue = 'none'\n\
+             profile = 'checklist'\nstrict = false\n[personas]\nmust = ['docker']\n[metrics]\nfamilies = ['f']\n",
         )
         .unwrap();
         assert_eq!(intent.issuer.as_ref().map(Url::as_str), Some("https://i.test/o/"));
         assert_eq!((intent.client_id.as_str(), intent.canary.as_str()), ("c", "a/b"));
         assert_eq!((&intent.personas[..], &intent.families[..]), (&["docker".to_owned()][..], &["f".to_owned()][..]));
-        assert_eq!(intent.persona_level("docker"), Level::Requirement);
-        assert_eq!(intent.persona_level("curl"), Level::Hardening);
+        assert_eq!(
+            intent.mirror_image.as_ref().map(ToString::to_string).as_deref(),
+            Some("docker.io/library/alpine:3.20")
+        );
+        assert_eq!((intent.residue, intent.profile, intent.strict), (Residue::None, Profile::Checklist, false));
+    }
+
+    #[test]
+    fn the_intent_says_how_heavy_a_breach_is() {
+        let personas = catalogue::find(PERSONAS_CHECK).unwrap();
+        let level = |intent: &Intent, name: &str| {
+            intent.level(personas, personas.parts.iter().find(|part| part.name == name).unwrap())
+        };
+        let mut intent = read("[personas]\nmust = ['docker']\n").unwrap();
+        assert_eq!((level(&intent, "docker"), level(&intent, "curl")), (Level::Requirement, Level::Hardening));
+        intent.strict = true;
+        assert_eq!(level(&intent, "curl"), Level::Requirement);
     }
 
     #[test]

@@ -12,21 +12,20 @@ use std::time::Duration;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use url::Url;
-use zot_verify_model::{Secret, ZotConfig};
+use zot_verify_model::{Digest, Secret, ZotConfig};
 
+pub use self::accounts::{Accounts, Environment};
 use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
-pub use self::accounts::Accounts;
+use self::intent::mirror_image;
 pub use self::intent::{FILE, Intent, IntentSource, nearest};
 use crate::bounds;
+use crate::check::Profile;
 use crate::error::Trouble;
+use crate::run::permissions::Permissions;
+use crate::run::plan::Plan;
 use crate::target::zot::Zot;
-use crate::target::{Kind, is_repository};
+use crate::target::{Residue, is_repository};
 use crate::wire::Trust;
-
-/// The environment variables that hold secrets, of which an empty one is a mistake: a missing secret of a Forgejo job
-/// arrives as an empty string.
-const SECRETS: [&str; 4] =
-    ["ZOT_VERIFY_API_KEY", "ZOT_CI_API_KEY", "ZOT_VERIFY_ADMIN_API_KEY", "ZOT_VERIFY_OIDC_PASSWORD"];
 
 /// A run, validated.
 #[derive(Debug)]
@@ -41,6 +40,12 @@ pub struct Settings {
     pub target: Target,
     /// zot's own configuration, where one was given.
     pub config: Option<ZotConfig>,
+    /// Who the run may act as on a live registry; a lab has people of its own.
+    pub accounts: Accounts,
+    /// Every secret of the environment, used or not, to be kept out of every output.
+    pub secrets: Vec<Secret>,
+    /// Where live writes are noted, if not in the state directory.
+    pub ledger: Option<PathBuf>,
     /// How long the whole run may take.
     pub timeout: Duration,
     /// How results are told.
@@ -69,19 +74,12 @@ pub enum Target {
         wait: Duration,
         /// Whom to believe over https.
         trust: Trust,
+        /// Whether the canary may be written to.
+        writes: bool,
     },
 }
 
 impl Target {
-    /// Its kind.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Local { .. } => Kind::Local,
-            Self::Live { .. } => Kind::Live,
-        }
-    }
-
     /// How long to wait for a registry that is starting.
     #[must_use]
     pub fn wait(&self) -> Duration {
@@ -129,6 +127,13 @@ impl Chooser<'_> {
         value
     }
 
+    /// A switch that was typed or set in the environment, else the intent's.
+    fn switch(&mut self, name: &'static str, value: bool, intended: bool) -> bool {
+        let typed = matches!(self.typed_from(name), "flag" | "environment").then_some(value);
+        let intended = Some(intended).filter(|&on| on);
+        self.choose(name, typed, intended, Some(false), bool::to_string).unwrap_or_default()
+    }
+
     fn typed_from(&self, name: &str) -> &'static str {
         match self.matches.value_source(&name.replace('-', "_")) {
             Some(ValueSource::EnvVariable) => "environment",
@@ -157,7 +162,8 @@ impl Settings {
         let (zot, from) = zot(&args.zot)?;
         chooser.tell("zot", zot.name(), from);
         let config = config(&args.config, &mut chooser)?;
-        Ok(Self::with(&args.run, args.ids.clone(), intent, Target::Local { zot }, config, chooser))
+        let people = Environment { accounts: Accounts::default(), ..Environment::of_process()? };
+        Ok(Self::with(&args.run, args.ids.clone(), intent, Target::Local { zot }, config, people, chooser))
     }
 
     /// What `live` means.
@@ -196,26 +202,70 @@ impl Settings {
             )
             .cure("give a name such as team/zot-verify-canary, with --canary or `canary` in zot-verify.toml"));
         }
-        let image = chooser.choose("pull-image", args.pull_image.clone(), intent.pull_image.take(), None, Clone::clone);
-        intent.pull_image = image;
+        let image = chooser.choose("image", args.image.clone(), None, None, Clone::clone);
+        let named = chooser.choose("pull-image", args.pull_image.clone(), intent.pull_image.take(), None, Clone::clone);
+        (intent.pull_image, intent.pushed) = match image {
+            Some(image) => pushed(&image)?,
+            None => (named, None),
+        };
+        let mirrored = args.mirror_image.as_deref().map(|name| mirror_image("--mirror-image", name)).transpose()?;
+        let mirrored = chooser.choose("mirror-image", mirrored, intent.mirror_image.take(), None, ToString::to_string);
+        intent.mirror_image = mirrored;
+        let writes = chooser.switch("allow-writes", args.allow_writes, false);
+        let intended = Some(intent.residue).filter(|residue| *residue != Residue::default());
+        let residue =
+            chooser.choose("residue", args.residue, intended, Some(Residue::default()), |is| is.word().into());
+        intent.residue = residue.unwrap_or_default();
+        let ledger = chooser.choose("ledger", args.ledger.clone(), None, None, |path| path.display().to_string());
         let wait = chooser.choose("wait", args.wait, None, Some(Duration::ZERO), time);
         let ca = chooser.choose("ca", args.ca.clone(), None, None, |path| path.display().to_string());
         let trust = ca.as_deref().map(Trust::with_file).transpose().map_err(|error| {
             Trouble::usage("--ca names no certificates", error.to_string()).cure("give a file with PEM certificates")
         })?;
-        let target = Target::Live { url: url_, wait: wait.unwrap_or_default(), trust: trust.unwrap_or_default() };
+        let people = Environment::of_process()?;
+        people.accounts.only_over_https(&url_, intent.issuer.as_ref())?;
+        if writes && people.accounts.ci.is_none() {
+            return Err(Trouble::usage("--allow-writes is given, and no key to write with", "only CI may push")
+                .cure("set ZOT_VERIFY_API_KEY (or ZOT_CI_API_KEY) to the key of ZOT_VERIFY_USER (else zot-ci)"));
+        }
+        chooser.origins.extend(people.accounts.origins());
+        let (wait, trust) = (wait.unwrap_or_default(), trust.unwrap_or_default());
+        let target = Target::Live { url: url_, wait, trust, writes };
         let config = config(&args.config, &mut chooser)?;
-        Ok(Self::with(&args.run, ids, intent, target, config, chooser))
+        let settings = Self::with(&args.run, ids, intent, target, config, people, chooser);
+        Ok(Self { ledger, ..settings })
+    }
+
+    /// What may be done to the target.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        match &self.target {
+            Target::Local { .. } => Permissions::LAB,
+            Target::Live { writes, .. } => Permissions::live(*writes, self.intent.mirror_image.is_some()),
+        }
+    }
+
+    /// What will be run.
+    ///
+    /// # Errors
+    /// As [`Plan::make`].
+    pub fn plan(&self) -> Result<Plan, Trouble> {
+        Plan::make(&self.ids, &self.skip, self.permissions(), &self.intent)
     }
 
     fn with(
         run: &RunArgs,
         ids: Vec<String>,
-        intent: Intent,
+        mut intent: Intent,
         target: Target,
         config: Option<ZotConfig>,
+        people: Environment,
         mut chooser: Chooser<'_>,
     ) -> Self {
+        let intended = Some(intent.profile).filter(|profile| *profile != Profile::default());
+        let profile = chooser.choose("profile", run.profile, intended, Some(Profile::default()), |is| is.word().into());
+        intent.profile = profile.unwrap_or_default();
+        intent.strict = chooser.switch("strict", run.strict, intent.strict);
         let timeout = chooser.choose("timeout", run.timeout, None, Some(bounds::RUN), time);
         Self {
             ids,
@@ -223,6 +273,9 @@ impl Settings {
             intent,
             target,
             config,
+            accounts: people.accounts,
+            secrets: people.secrets,
+            ledger: None,
             timeout: timeout.unwrap_or(bounds::RUN),
             format: run.format,
             json: run.json.clone(),
@@ -230,6 +283,17 @@ impl Settings {
             origins: chooser.origins,
         }
     }
+}
+
+/// What `--image` names: the image to pull, and the digest that it must have. A tag with a digest is both.
+fn pushed(text: &str) -> Result<(Option<String>, Option<Digest>), Trouble> {
+    let Some((name, digest)) = text.split_once('@') else { return Ok((Some(text.to_owned()), None)) };
+    let digest = Digest::parse(digest).map_err(|error| {
+        Trouble::usage(format!("--image names a digest that is none: {digest}"), error.to_string())
+            .cure("give for instance team/app:v1.0.0@sha256:…, as a push prints it")
+    })?;
+    let tagged = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    Ok((Some(if tagged { name } else { text }.to_owned()), Some(digest)))
 }
 
 fn intent(run: &RunArgs, chooser: &mut Chooser<'_>) -> Result<Intent, Trouble> {
@@ -312,43 +376,28 @@ fn url(what: &str, text: &str) -> Result<Url, Trouble> {
     }
 }
 
-/// The secrets of the environment, to be kept out of every output.
-///
-/// # Errors
-/// Usage trouble for one that is set and empty.
-pub fn secrets(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Secret>, Trouble> {
-    let mut found = Vec::new();
-    for name in SECRETS {
-        match variable(name) {
-            Some(value) if value.trim().is_empty() => {
-                return Err(Trouble::usage(
-                    format!("{name} is set and empty"),
-                    "a secret that is missing from a CI job arrives as an empty string",
-                )
-                .cure("give the secret to the job, or unset the variable"));
-            }
-            Some(value) => found.push(Secret::new(name, value)),
-            None => {}
-        }
-    }
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_secret_is_a_mistake_and_a_missing_one_is_not() {
-        assert_eq!(secrets(|_| None).unwrap(), []);
-        let trouble = secrets(|name| (name == "ZOT_CI_API_KEY").then(String::new)).unwrap_err();
-        assert!(trouble.to_string().starts_with("ZOT_CI_API_KEY is set and empty"), "{trouble}");
-    }
-
-    #[test]
     fn a_url_with_a_password_is_refused_without_repeating_it() {
         let trouble = url("the registry's URL", "https://me:hunter2@r.test/").unwrap_err().to_string();
         assert!(!trouble.contains("hunter2"), "{trouble}");
+    }
+
+    #[test]
+    fn a_pushed_image_is_a_tag_a_digest_or_both() {
+        let digest = Digest::of(b"").to_string();
+        let read = |text: &str| {
+            let (name, digest) = pushed(text).unwrap();
+            (name.unwrap(), digest.map(|digest| digest.to_string()))
+        };
+        assert_eq!(read("r.test:5000/a/b:v1"), ("r.test:5000/a/b:v1".into(), None));
+        assert_eq!(read(&format!("a/b:v1@{digest}")), ("a/b:v1".into(), Some(digest.clone())));
+        let by_digest = format!("r.test:5000/a/b@{digest}");
+        assert_eq!(read(&by_digest), (by_digest.clone(), Some(digest)));
+        assert!(pushed("a/b@v1").is_err());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use zot_verify_model::{Secret, ZotConfig};
 use super::adapt::{Credentials, Places, adapt};
 use super::process::{Held, Process};
 use super::zot::Zot;
-use super::{Deployment, ImageName, Kind, Recognition, Whose, recognise, scopes};
+use super::{Deployment, ImageName, Kind, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
 use crate::checks::push;
 use crate::error::Trouble;
@@ -121,7 +121,7 @@ impl LabSpec {
                 .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
             match lab.ready(&wire).await {
                 Ok(recognition) => {
-                    let deployment = lab.deployment(recognition);
+                    let deployment = lab.deployment(recognition, &self.run);
                     return Ok((lab, wire, deployment));
                 }
                 Err(Unready::PortTaken) if attempt < bounds::PORT_ATTEMPTS => attempt += 1,
@@ -251,7 +251,7 @@ impl Lab {
         }
     }
 
-    fn deployment(&self, recognition: Recognition) -> Deployment {
+    fn deployment(&self, recognition: Recognition, run: &str) -> Deployment {
         let provider = self.config.providers().into_iter().next();
         let issuer = Issuer::issuer_url(&self.issuer.url(), Profile::Authentik);
         let (repository, tag) = PULLED;
@@ -268,6 +268,8 @@ impl Lab {
             accounts: Accounts::default(),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),
             image: Ok(ImageName { repository: repository.into(), reference: tag.into() }),
+            residue: Residue::Tag,
+            run: run.to_owned(),
             zot_version: recognition.version,
             zot_commit: recognition.commit,
             mgmt: recognition.mgmt,

@@ -19,6 +19,7 @@ pub async fn open(
     wire: &Wire,
     intent: &Intent,
     config: Option<&ZotConfig>,
+    accounts: &Accounts,
     wait: Duration,
 ) -> Result<Deployment, Trouble> {
     let recognition = recognise(wire, wait, Whose::Theirs).await?;
@@ -37,9 +38,11 @@ pub async fn open(
             .or_else(|| recognition.providers.first().cloned())
             .unwrap_or_else(|| "oidc".into()),
         password: None,
-        accounts: Accounts::default(),
         metrics_path: config.and_then(ZotConfig::metrics_path).unwrap_or("/metrics").to_owned(),
         image: image(wire, intent, &registry).await?,
+        accounts: accounts.clone(),
+        residue: intent.residue,
+        run: wire.run().to_owned(),
         zot_version: recognition.version,
         zot_commit: recognition.commit,
         mgmt: recognition.mgmt,

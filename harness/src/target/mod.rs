@@ -41,6 +41,28 @@ impl Kind {
     }
 }
 
+/// What writes may leave behind (`--residue`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Residue {
+    /// One new tag a run.
+    #[default]
+    Tag,
+    /// Nothing that has a tag; what is pushed by digest zot's garbage collection removes.
+    None,
+}
+
+impl Residue {
+    /// The word used in settings.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tag => "tag",
+            Self::None => "none",
+        }
+    }
+}
+
 /// The facts about a registry that answers.
 #[derive(Debug, Clone)]
 pub struct Deployment {
@@ -64,10 +86,14 @@ pub struct Deployment {
     pub metrics_path: String,
     /// The password of everybody in a lab; a live registry has none.
     pub password: Option<Secret>,
-    /// Whose keys and passwords a live run may use.
+    /// Whose keys and passwords a live run may use; each goes to its own origin only.
     pub accounts: Accounts,
     /// The image that anybody can pull, or why there is none: skip with what to do, or an error.
     pub image: Result<ImageName, Halt>,
+    /// What writes may leave behind.
+    pub residue: Residue,
+    /// The name of the run, for names of its own.
+    pub run: String,
     /// The release that zot names.
     pub zot_version: Option<String>,
     /// The commit that zot names.

@@ -94,6 +94,12 @@ impl Wire {
         &self.shared.registry
     }
 
+    /// The name of the run, which every request carries.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        self.shared.run.to_str().unwrap_or_default()
+    }
+
     /// What keeps secrets from being shown.
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
