@@ -98,6 +98,7 @@ async fn registry() -> (Vec<Server>, String) {
         port: registry.number(),
         external_url: &url,
         issuer: &issuer_url,
+        upstream: "http://127.0.0.1:1",
     };
     adapt(&mut config, &places);
     let router: Router = StandIn::router(&config, &[]).await.unwrap();

@@ -9,6 +9,7 @@ pub mod image;
 pub mod layout;
 pub mod principal;
 pub mod secret;
+pub mod sync;
 
 pub use config::ZotConfig;
 pub use digest::Digest;

@@ -26,8 +26,8 @@ const OUTSIDE: &[&[&str]] = &[
     &["extensions", "sync", "downloadDir"],
 ];
 
-/// A port on which nothing listens: where upstream registries are until a lab has one.
-const NOWHERE: &str = "http://127.0.0.1:1";
+/// What a mirrored registry needs of the owner's machine, or of a service that gives it credentials.
+const OUTSIDE_OF_SYNC: &[&str] = &["certDir", "credentialHelper", "oauth2CredentialHelper"];
 
 /// Where a lab has put things.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Places<'a> {
     pub external_url: &'a str,
     /// The lab's issuer.
     pub issuer: &'a str,
+    /// The lab's upstream, in place of every registry that is mirrored.
+    pub upstream: &'a str,
 }
 
 /// Where a registry finds the OpenID client's name and secret.
@@ -81,9 +83,15 @@ pub fn adapt(config: &mut ZotConfig, places: &Places<'_>) -> Vec<String> {
             }
         }
     }
-    changes.upstreams();
+    changes.upstreams(places.upstream);
     OUTSIDE.iter().for_each(|path| changes.remove(path));
     changes.told
+}
+
+/// Sends whatever is mirrored to the lab's upstream, also after a fault has mirrored something else: no lab asks a host
+/// outside itself.
+pub fn mirror_only(config: &mut ZotConfig, upstream: &str) {
+    Changes { config, told: Vec::new() }.upstreams(upstream);
 }
 
 struct Changes<'a> {
@@ -107,12 +115,14 @@ impl Changes<'_> {
         }
     }
 
-    fn upstreams(&mut self) {
+    fn upstreams(&mut self, upstream: &str) {
         let path = ["extensions", "sync", "registries"];
         let count = self.config.get(&path).and_then(Value::as_array).map_or(0, Vec::len);
         for index in 0..count {
             let index = index.to_string();
-            self.set(&[&path[..], &[&index, "urls"]].concat(), json!([NOWHERE]));
+            let path = [&path[..], &[&index]].concat();
+            self.set(&[&path[..], &["urls"]].concat(), json!([upstream]));
+            OUTSIDE_OF_SYNC.iter().for_each(|key| self.remove(&[&path[..], &[key]].concat()));
         }
     }
 }
@@ -128,7 +138,7 @@ mod tests {
             "externalUrl":"https://r.test","auth":{"openid":{"providers":{"oidc":{"issuer":"https://i.test/o/",
             "credentialsFile":"/c.json","scopes":["openid"]}}},"apikey":true}},
             "extensions":{"search":{"enable":true,"cve":{"updateInterval":"24h"}},
-            "sync":{"registries":[{"urls":["https://up.test"],"onDemand":true}]},"ui":{"enable":true}}}"#,
+            "sync":{"registries":[{"urls":["https://up.test"],"onDemand":true,"certDir":"/certs"}]},"ui":{"enable":true}}}"#,
         )
         .unwrap();
         let places = Places {
@@ -137,6 +147,7 @@ mod tests {
             port: 4711,
             external_url: "http://127.0.0.1:4711",
             issuer: "http://127.0.0.1:4712/application/o/zot/",
+            upstream: "http://127.0.0.1:4713",
         };
         let told = adapt(&mut config, &places);
         insta::assert_snapshot!(told.join("\n"));

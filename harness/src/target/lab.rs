@@ -13,15 +13,16 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::issuer::{Issuer, IssuerSpec, Mode, Profile};
 use zot_verify_fixtures::proxy::{self, Rule};
 use zot_verify_fixtures::registry::StandIn;
+use zot_verify_fixtures::upstream::{self, Upstream};
 use zot_verify_fixtures::{Port, Server};
 use zot_verify_model::image::Index;
 use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::{Secret, ZotConfig};
 
-use super::adapt::{Credentials, Places, adapt};
+use super::adapt::{Credentials, Places, adapt, mirror_only};
 use super::process::{Held, Process};
 use super::zot::Zot;
-use super::{Deployment, ImageName, Kind, Recognition, Residue, Whose, recognise, scopes};
+use super::{Deployment, ImageName, Kind, Mirror, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
 use crate::checks::push;
 use crate::error::Trouble;
@@ -51,6 +52,7 @@ pub struct LabSpec {
     rules: Vec<&'static Rule>,
     patches: Vec<&'static str>,
     issuer: Mode,
+    troubles: Vec<(&'static str, upstream::Trouble)>,
 }
 
 /// A lab that runs. It ends when it is dropped; [`Lab::stop`] also waits for that.
@@ -58,9 +60,11 @@ pub struct LabSpec {
 pub struct Lab {
     registry: Registry,
     issuer: Server,
+    upstream: Server,
     proxy: Option<Server>,
     url: Url,
     config: ZotConfig,
+    mirror: Option<Mirror>,
     changes: Vec<String>,
     made_of: Zot,
     /// A repository that no other lab has.
@@ -92,6 +96,7 @@ impl LabSpec {
             rules: Vec::new(),
             patches: Vec::new(),
             issuer: Mode::Normal,
+            troubles: Vec::new(),
         })
     }
 
@@ -104,12 +109,13 @@ impl LabSpec {
                 Fault::Config(patch) => spec.patches.push(patch),
                 Fault::Proxy(rule) => spec.rules.push(rule),
                 Fault::Issuer(mode) => spec.issuer = *mode,
+                Fault::Upstream { repository, trouble } => spec.troubles.push((repository, *trouble)),
             }
         }
         spec
     }
 
-    /// Starts the issuer, then the registry, then what stands in front of it, and waits until it is recognised.
+    /// Starts the issuer and the upstream, then the registry, then what stands in front of it, and waits until it is recognised.
     ///
     /// # Errors
     /// Trouble with exit code 3 and zot's last words when it does not come up.
@@ -158,6 +164,7 @@ impl LabSpec {
         };
         let router = Issuer::router(&issuer.url(), spec);
         let issuer = issuer.serve(router);
+        let upstream = Port::bind().await.map_err(|error| failed(&error))?.serve(Upstream::router(&self.troubles));
 
         let name = Uuid::new_v4().simple().to_string();
         let marker = format!("zot-verify/lab-{name}");
@@ -173,6 +180,7 @@ impl LabSpec {
             port: inner.unwrap_or(front.number()),
             external_url: &external,
             issuer: &issuer_url,
+            upstream: &upstream.url(),
         };
         let mut config = self.config.clone();
         let shown = |change: String| change.replace(&directory.display().to_string(), "LAB");
@@ -180,9 +188,22 @@ impl LabSpec {
         for patch in &self.patches {
             config.merge(&serde_json::from_str(patch).map_err(|error| failed(&error))?);
         }
+        mirror_only(&mut config, &upstream.url());
+        let mirror = Mirror::of(&self.config, Url::parse(&upstream.url()).ok());
         let url = Url::parse(&external).map_err(|error| failed(&error))?;
         let (made_of, repository) = (self.zot.clone(), marker.clone());
-        let lab = |registry, proxy, config| Lab { registry, issuer, proxy, url, config, changes, made_of, marker };
+        let lab = |registry, proxy, config| Lab {
+            registry,
+            issuer,
+            upstream,
+            proxy,
+            url,
+            config,
+            mirror,
+            changes,
+            made_of,
+            marker,
+        };
 
         match (&self.zot, inner) {
             (Zot::Program(program), Some(port)) => {
@@ -270,6 +291,7 @@ impl Lab {
             image: Ok(ImageName { repository: repository.into(), reference: tag.into() }),
             residue: Residue::Tag,
             run: run.to_owned(),
+            mirror: self.mirror.clone(),
             zot_version: recognition.version,
             zot_commit: recognition.commit,
             mgmt: recognition.mgmt,
@@ -287,7 +309,7 @@ impl Lab {
     /// # Errors
     /// Trouble when zot or its directory could not be removed.
     pub async fn stop(self) -> Result<(), Trouble> {
-        drop((self.proxy, self.issuer));
+        drop((self.proxy, self.issuer, self.upstream));
         match self.registry {
             Registry::Embedded(server) => {
                 drop(server);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 use zot_verify_model::ZotConfig;
 
-use super::{Deployment, ImageName, Kind, Whose, is_tag, recognise, scopes};
+use super::{Deployment, ImageName, Kind, Mirror, Whose, is_tag, recognise, scopes};
 use crate::error::Trouble;
 use crate::run::outcome::Halt;
 use crate::settings::{Accounts, Intent};
@@ -43,6 +43,7 @@ pub async fn open(
         accounts: accounts.clone(),
         residue: intent.residue,
         run: wire.run().to_owned(),
+        mirror: config.and_then(|config| Mirror::of(config, None)),
         zot_version: recognition.version,
         zot_commit: recognition.commit,
         mgmt: recognition.mgmt,

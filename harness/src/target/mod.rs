@@ -4,6 +4,7 @@ pub mod adapt;
 pub mod builtin;
 pub mod lab;
 pub mod live;
+mod mirror;
 pub mod process;
 pub mod reaper;
 mod recognise;
@@ -16,6 +17,7 @@ use url::Url;
 use zot_verify_model::config::Provider;
 use zot_verify_model::{Digest, Secret};
 
+pub use self::mirror::Mirror;
 pub use self::recognise::{Recognition, Whose, recognise};
 use crate::run::outcome::Halt;
 use crate::settings::Accounts;
@@ -94,6 +96,8 @@ pub struct Deployment {
     pub residue: Residue,
     /// The name of the run, for names of its own.
     pub run: String,
+    /// What is mirrored on demand, as it was intended; a fault of a lab's configuration does not change that.
+    pub mirror: Option<Mirror>,
     /// The release that zot names.
     pub zot_version: Option<String>,
     /// The commit that zot names.

@@ -99,6 +99,7 @@ async fn verify(program: &Path, key: MetricsKey) -> Result<Option<String>, Troub
             port: 1,
             external_url: "http://127.0.0.1:1",
             issuer: "http://127.0.0.1:1/",
+            upstream: "http://127.0.0.1:1",
         },
     );
     let path = directory.path().join("config.json");
