@@ -86,7 +86,7 @@ fn told(outcome: &CheckOutcome) -> Result<Completion, Failed> {
     });
     match outcome.verdict {
         Verdict::Pass | Verdict::Warn => Ok(Completion::Completed),
-        Verdict::Skipped => Ok(Completion::ignored_with(lines.collect::<Vec<_>>().join("; "))),
+        Verdict::Skipped | Verdict::Waived => Ok(Completion::ignored_with(lines.collect::<Vec<_>>().join("; "))),
         Verdict::NotRun | Verdict::Error | Verdict::Fail => Err(lines.collect::<Vec<_>>().join("\n").into()),
     }
 }

@@ -13,6 +13,7 @@ use crate::error::Trouble;
 use crate::report::{Reporter, printable};
 use crate::run::event::{Counts, Event, Header, Summary};
 use crate::run::exit::Exit;
+use crate::run::note::Note;
 use crate::run::outcome::CheckOutcome;
 use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
@@ -224,10 +225,11 @@ async fn watched(
     timer.abort();
     let exit = Exit::of(&outcomes, *listen.borrow() == End::Interrupted);
     let (counts, duration, requests) = (Counts::of(&outcomes), start.elapsed(), session.bench.wire.requests());
+    let notes = Note::all(&outcomes, &settings.intent);
     // Closed before the end is told, so that no report says less than the exit code.
     let closed = session.close().await.map_err(|trouble| trouble.among(exit));
     let exit = closed.as_ref().map_or_else(Trouble::exit, |()| exit);
-    let ended = reporter.tell(&Event::Ended(&Summary { counts, exit, duration, requests }));
+    let ended = reporter.tell(&Event::Ended(&Summary { counts, notes, exit, duration, requests }));
     closed?;
     told.and(ended).map_err(|error| {
         Trouble::unknown("the report could not be written", error.to_string()).cure("check the disk").among(exit)

@@ -5,6 +5,7 @@
 
 mod ends;
 mod house;
+mod intent;
 mod labs;
 mod servers;
 mod tells;

@@ -77,13 +77,35 @@ fn intent_files() {
         ("mirror-image", "mirror_image = 'docker.io/Alpine'\n"),
         ("residue", "residue = 'all'\n"),
         ("allow-writes", "allow_writes = true\n"),
+        ("required", "required = ['pull.*', 'login.redirct']\n"),
     ] {
         house.file(name, text);
     }
     let names = ["missing", "directory", "no-toml", "key", "nested-key", "type", "empty", "persona", "url"];
-    let names = names.into_iter().chain(["mirror-image", "residue", "allow-writes"]);
+    let names = names.into_iter().chain(["mirror-image", "residue", "allow-writes", "required"]);
     let lines: Vec<String> = names.map(|name| format!("local --zot embedded --intent {name}")).collect();
     assert_told!(house.refused(2, &lines.iter().map(String::as_str).collect::<Vec<_>>()));
+}
+
+#[test]
+fn waivers() {
+    let house = House::new();
+    for (name, text) in [
+        ("part", "part = 'pull.personas/dokcer'\nreason = 'r'\nuntil = 2027-01-31\n"),
+        ("check", "part = 'pull.personas'\nreason = 'r'\nuntil = 2027-01-31\n"),
+        ("no-day", "part = 'pull.personas/docker'\nreason = 'r'\n"),
+        ("text", "part = 'pull.personas/docker'\nreason = 'r'\nuntil = '2027-01-31'\n"),
+        ("time", "part = 'pull.personas/docker'\nreason = 'r'\nuntil = 2027-01-31T00:00:00Z\n"),
+        ("no-reason", "part = 'pull.personas/docker'\nreason = ''\nuntil = 2027-01-31\n"),
+        ("key", "part = 'pull.personas/docker'\nreason = 'r'\nuntil = 2027-01-31\nby = 'me'\n"),
+    ] {
+        house.file(name, &format!("[[waiver]]\n{text}"));
+    }
+    let one = "[[waiver]]\npart = 'pull.personas/docker'\nreason = 'r'\nuntil = 2027-01-31\n";
+    house.file("twice", &format!("{one}{one}"));
+    let names = ["part", "check", "no-day", "text", "time", "no-reason", "key", "twice"];
+    let lines = names.map(|name| format!("local --zot embedded --intent {name}"));
+    assert_told!(house.refused(2, &lines.each_ref().map(String::as_str)));
 }
 
 #[test]

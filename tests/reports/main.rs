@@ -108,7 +108,7 @@ fn brief_is_as_wide_as_scripts_expect() {
         assert!(outcomes().iter().any(|outcome| outcome.check.id == id.trim_end()), "{line}");
         words.push(rest.trim_start().split(' ').next().unwrap().to_owned());
     }
-    assert_eq!(words, ["OK", "WARN", "FAILED", "ERROR", "SKIPPED", "NOT-RUN"]);
+    assert_eq!(words, ["OK", "WARN", "WAIVED", "FAILED", "ERROR", "SKIPPED", "SKIPPED", "NOT-RUN"]);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn json_has_the_binding_fields_and_no_others() {
     for run in [Run::live(outcomes()), Run::stand_in(outcomes()), Run::live(Vec::new())] {
         let report = json(&run);
         assert_eq!(report["schema_version"], 1);
-        assert_eq!(keys(&report), "schema_version target intent summary results ledger");
+        assert_eq!(keys(&report), "schema_version target intent summary results ledger notes");
         assert_eq!(keys(&report["target"]), "kind url zot_version zot_commit stand_in");
         assert_eq!(keys(&report["intent"]), "file sha256");
         let totals = "pass warn fail error skipped waived not_run exit_code duration_ms requests";
@@ -160,15 +160,31 @@ fn json_says_null_where_something_is_absent() {
     for field in ["reason", "expected", "observed", "hint"] {
         assert_eq!(pass[field], Value::Null, "{field}");
     }
-    assert_eq!(report["results"][3]["expected"], Value::Null, "an error expects nothing");
+    assert_eq!(report["results"][4]["expected"], Value::Null, "an error expects nothing");
 }
 
 #[test]
 fn json_counts_what_it_holds() {
     let report = json(&Run::live(outcomes()));
-    for verdict in ["pass", "warn", "fail", "error", "skipped", "not-run"] {
+    for verdict in ["pass", "warn", "waived", "fail", "error", "skipped", "not-run"] {
         let held = report["results"].as_array().unwrap().iter().filter(|result| result["verdict"] == verdict).count();
         assert_eq!(report["summary"][verdict.replace('-', "_")], held, "{verdict}");
+    }
+}
+
+/// What is required and was skipped, and a waiver that does nothing, stand in every report.
+#[test]
+fn every_report_tells_what_there_is_to_say_of_the_intent() {
+    let run = Run::live(outcomes());
+    let paper = Paper::default();
+    tell(&run, &mut Text::new(paper.clone(), None)).unwrap();
+    let reports = [paper.plain(), brief(&run).1, json(&run).to_string(), junit(&run)];
+    for said in [
+        "made.missing is required, and was skipped: needs a key",
+        "the waiver of made.fail/one ended on 2027-01-31 and no longer applies: minikube goes in January",
+        "the waiver of made.pass/one is unused: the part passes",
+    ] {
+        assert!(reports.iter().all(|report| report.contains(said)), "{said}");
     }
 }
 
@@ -189,7 +205,8 @@ fn junit_readers_see_failures_errors_and_skips() {
     });
     for (verdict, status) in statuses {
         let as_expected = match (verdict, status) {
-            ("pass" | "warn", TestCaseStatus::Success { .. }) | ("skipped", TestCaseStatus::Skipped { .. }) => true,
+            ("pass" | "warn", TestCaseStatus::Success { .. }) => true,
+            ("skipped" | "waived", TestCaseStatus::Skipped { .. }) => true,
             ("fail", TestCaseStatus::NonSuccess { kind, .. }) => *kind == NonSuccessKind::Failure,
             ("error" | "not-run", TestCaseStatus::NonSuccess { kind, .. }) => *kind == NonSuccessKind::Error,
             _ => false,
@@ -214,7 +231,7 @@ proptest! {
         }
         let run = Run::live(outcomes);
         prop_assert!(quick_junit::Report::deserialize_from_str(&junit(&run)).is_ok());
-        prop_assert_eq!(&json(&run)["results"][2]["observed"], &said);
+        prop_assert_eq!(&json(&run)["results"][3]["observed"], &said);
         let (out, _) = brief(&run);
         prop_assert_eq!(out.lines().count(), run.outcomes.len());
     }

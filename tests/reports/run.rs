@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize as _;
 use zot_verify::check::{Check, Effect, Level, Part, Probe, Profile};
 use zot_verify::run::event::{Counts, Header, Summary};
 use zot_verify::run::exit::Exit;
+use zot_verify::run::note::Note;
 use zot_verify::run::outcome::{CheckOutcome, Halt, Hint, PartOutcome, Verdict};
-use zot_verify::settings::IntentSource;
+use zot_verify::settings::{Day, Intent, IntentSource, Waiver};
 use zot_verify::wire::Evidence;
 
 /// Everything that a reporter is told.
@@ -20,8 +22,14 @@ pub(crate) struct Run {
 impl Run {
     /// On a registry that other people use, with an intent of its owner.
     pub(crate) fn live(outcomes: Vec<CheckOutcome>) -> Self {
+        let intent = Intent { waivers: vec![waiver("made.pass/one")], ..Intent::default() };
+        let mut notes = Note::all(&outcomes, &intent);
+        if !outcomes.is_empty() {
+            notes.push(Note::WaiverOver(waiver("made.fail/one")));
+        }
         let summary = Summary {
             counts: Counts::of(&outcomes),
+            notes,
             exit: Exit::of(&outcomes, false),
             duration: Duration::from_millis(1234),
             requests: 5,
@@ -70,10 +78,18 @@ const HARDENING: &[Part] = &[part("one", Level::Hardening), part("two", Level::H
 
 static GOOD: Check = check("made.pass", REQUIRED);
 static WARNED: Check = check("made.warn", HARDENING);
+static WAIVED: Check = check("made.waived", REQUIRED);
 static FAILED: Check = check("made.fail", REQUIRED);
 static UNCLEAR: Check = check("made.error", REQUIRED);
 static SKIPPED: Check = check("made.skipped", REQUIRED);
+static MISSING: Check = check("made.missing", REQUIRED);
 static NOT_RUN: Check = check("made.not-run", REQUIRED);
+
+/// A waiver until a day.
+fn waiver(part: &str) -> Waiver {
+    let until = Day::deserialize(toml::de::ValueDeserializer::parse("2027-01-31").unwrap()).unwrap();
+    Waiver { part: part.into(), reason: "minikube goes in January".into(), until }
+}
 
 /// Both parts of a check, judged.
 fn judged(check: &'static Check, verdicts: [(Verdict, &str); 2]) -> CheckOutcome {
@@ -85,12 +101,18 @@ fn judged(check: &'static Check, verdicts: [(Verdict, &str); 2]) -> CheckOutcome
         expected: None,
         observed: None,
         hint: None,
+        waiver: None,
         curl: None,
         evidence: Vec::new(),
         duration: Duration::from_millis(20),
         requests: 1,
     });
-    CheckOutcome { check, verdict: Verdict::worst(verdicts.map(|(verdict, _)| verdict)), parts: parts.collect() }
+    CheckOutcome {
+        check,
+        required: false,
+        verdict: Verdict::worst(verdicts.map(|(verdict, _)| verdict)),
+        parts: parts.collect(),
+    }
 }
 
 /// Gives a part what a broken claim has.
@@ -103,7 +125,7 @@ fn broken(part: &mut PartOutcome, expected: &str, cause: &str, cure: Option<&str
 
 /// One check of each verdict.
 pub(crate) fn outcomes() -> Vec<CheckOutcome> {
-    use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
+    use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
     let mut good = judged(&GOOD, [(Pass, "12 bytes"), (Skipped, "needs an image;\ngive --pull-image")]);
     good.parts[0].evidence.push(Evidence {
         method: "GET".into(),
@@ -122,12 +144,20 @@ pub(crate) fn outcomes() -> Vec<CheckOutcome> {
     }
     let mut failed = judged(&FAILED, [(Fail, "202 <b>\"&' ]]>"), (Pass, "401")]);
     broken(&mut failed.parts[0], "401", "anonymousPolicy grants create", Some("take create out of anonymousPolicy"));
+    let mut waived = judged(&WAIVED, [(Waived, "until 2027-01-31: minikube goes in January"), (Pass, "200")]);
+    broken(&mut waived.parts[0], "GET /v2/ answers 200", "changed in zot v2.1.16", None);
+    waived.parts[0].observed = Some("401".into());
+    waived.parts[0].waiver = Some(waiver("made.waived/one"));
+    let mut missing = judged(&MISSING, [(Skipped, "needs a key"), (Skipped, "needs a key")]);
+    missing.required = true;
     vec![
         good,
         warned,
+        waived,
         failed,
         judged(&UNCLEAR, [(Error, "GET /v2/: no complete answer in time"), (Pass, "200")]),
         judged(&SKIPPED, [(Skipped, "needs a login"), (Skipped, "needs a login")]),
+        missing,
         judged(&NOT_RUN, [(NotRun, "interrupted"), (Pass, "200")]),
     ]
 }

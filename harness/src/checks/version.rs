@@ -111,7 +111,9 @@ impl Trap {
 
     /// Whether a part that would see it was judged.
     fn looked_at(&self, outcomes: &[CheckOutcome]) -> bool {
-        let judged = |outcome: &PartOutcome| matches!(outcome.verdict, Verdict::Pass | Verdict::Warn | Verdict::Fail);
+        let judged = |outcome: &PartOutcome| {
+            matches!(outcome.verdict, Verdict::Pass | Verdict::Waived | Verdict::Warn | Verdict::Fail)
+        };
         self.seen_by.iter().filter_map(|(check, part)| part_among(outcomes, check, part)).any(judged)
     }
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::text::{groups, names};
-use super::{Reporter, one_line};
-use crate::run::event::Event;
+use super::{Reporter, one_line, printable};
+use crate::run::event::{Event, Summary};
 use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
 
 /// Writes verdicts to one stream and their reasons to another.
@@ -26,20 +26,24 @@ impl<O: Write, E: Write> Brief<O, E> {
         let id = outcome.check.id;
         let stand_in = if self.stand_in { " (stand-in)" } else { "" };
         writeln!(self.out, "{id:<32} {}{stand_in}", word(outcome))?;
-        if outcome.verdict == Verdict::Skipped {
+        if outcome.verdict == Verdict::Skipped && !outcome.required {
             self.skipped.push(format!("{id} ({})", reason(outcome)));
         } else if outcome.verdict > Verdict::Pass {
             for group in groups(outcome, &[outcome.verdict]) {
-                let PartOutcome { reason, expected, .. } = group[0];
+                let PartOutcome { reason, expected, observed, waiver, .. } = group[0];
+                let waived = waiver.as_ref().map_or_else(String::new, |waiver| format!("{waiver}; "));
                 let not = expected.as_ref().map_or_else(String::new, |expected| format!(", not: {expected}"));
-                let told = one_line(&format!("{reason}{not}"));
+                let told = one_line(&format!("{waived}{}{not}", observed.as_ref().unwrap_or(reason)));
                 writeln!(self.reasons, "{id}/{}: {}: {told}", names(&group), outcome.verdict.word())?;
             }
         }
         Ok(())
     }
 
-    fn ended(&mut self) -> io::Result<()> {
+    fn ended(&mut self, summary: &Summary) -> io::Result<()> {
+        for note in &summary.notes {
+            writeln!(self.reasons, "{}", printable(&one_line(&note.to_string())))?;
+        }
         if !self.skipped.is_empty() {
             writeln!(self.reasons, "skipped: {}", self.skipped.join("; "))?;
         }
@@ -56,7 +60,7 @@ impl<O: Write, E: Write> Reporter for Brief<O, E> {
                 Ok(())
             }
             Event::Judged(outcome) => self.judged(outcome),
-            Event::Ended(_) => self.ended(),
+            Event::Ended(summary) => self.ended(summary),
         }
     }
 }
@@ -65,6 +69,7 @@ impl<O: Write, E: Write> Reporter for Brief<O, E> {
 fn word(outcome: &CheckOutcome) -> String {
     let word = match outcome.verdict {
         Verdict::Pass => "OK",
+        Verdict::Waived => "WAIVED",
         Verdict::Warn => "WARN",
         Verdict::Fail => "FAILED",
         Verdict::Error => "ERROR",

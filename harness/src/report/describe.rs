@@ -71,9 +71,10 @@ pub fn plan(out: &mut dyn Write, plan: &Plan, settings: &Settings) -> io::Result
     for planned in &plan.checks {
         writeln!(out, "{BOLD}{}{BOLD:#}  {}", planned.check.id, planned.check.title)?;
         for part in &planned.parts {
-            let (name, does) =
-                (part.part.name, part.skip.map_or_else(|| doing(part.part), |skip| format!("skipped: {skip}")));
-            writeln!(out, "  {name:<20} {:<11} {does}", level(part.level))?;
+            let does = part.skip.map_or_else(|| doing(part.part), |skip| format!("skipped: {skip}"));
+            let waived =
+                part.waiver.as_ref().map_or_else(String::new, |waiver| format!("; a breach is waived {waiver}"));
+            writeln!(out, "  {:<20} {:<11} {does}{waived}", part.part.name, level(part.level))?;
         }
     }
     let run = plan.checks.iter().flat_map(|check| &check.parts).filter(|part| part.skip.is_none()).count();

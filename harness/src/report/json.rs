@@ -50,6 +50,7 @@ struct Report<'a> {
     summary: Totals,
     results: Vec<ResultOf<'a>>,
     ledger: [(); 0],
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -137,7 +138,7 @@ impl<'a> Report<'a> {
                 fail: counts.fail,
                 error: counts.error,
                 skipped: counts.skipped,
-                waived: 0,
+                waived: counts.waived,
                 not_run: counts.not_run,
                 exit_code: summary.exit.code(),
                 duration_ms: milliseconds(summary.duration),
@@ -145,6 +146,7 @@ impl<'a> Report<'a> {
             },
             results: outcomes.iter().map(|outcome| ResultOf::new(outcome, header)).collect(),
             ledger: [],
+            notes: summary.notes.iter().map(ToString::to_string).collect(),
         }
     }
 }

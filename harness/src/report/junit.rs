@@ -1,4 +1,5 @@
-//! JUnit XML: a suite for every check, a case for every part. A warning is a pass with its reason as output.
+//! JUnit XML: a suite for every check, a case for every part. A warning is a pass with its reason as output; what is
+//! waived is skipped.
 
 use std::io::{self, Write};
 
@@ -6,6 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, X
 
 use super::{Reporter, text};
 use crate::run::event::{Event, Header};
+use crate::run::note::Note;
 use crate::run::outcome::{CheckOutcome, PartOutcome, Verdict};
 
 /// Collects a run and writes it when it has ended.
@@ -52,6 +54,9 @@ impl<W: Write> Reporter for Junit<W> {
                 self.report.add_test_suite(suite);
             }
             Event::Ended(summary) => {
+                if !summary.notes.is_empty() {
+                    self.report.add_test_suite(notes(&summary.notes));
+                }
                 self.report.set_time(summary.duration);
                 self.report.serialize(&mut self.out).map_err(io::Error::other)?;
                 self.out.flush()?;
@@ -61,12 +66,32 @@ impl<W: Write> Reporter for Junit<W> {
     }
 }
 
+/// What is said of the intent, as a suite of its own: what is required and was skipped is an error.
+fn notes(notes: &[Note]) -> TestSuite {
+    let mut suite = TestSuite::new("intent");
+    for (index, note) in notes.iter().enumerate() {
+        let name = format!("note {}", index + 1);
+        let text = note.to_string();
+        let case = if note.is_grave() {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_message(XmlString::new(&text)).set_type("required");
+            TestCase::new(name, status)
+        } else {
+            let mut case = TestCase::new(name, TestCaseStatus::success());
+            case.set_system_out(format!("warning: {text}"));
+            case
+        };
+        suite.add_test_case(case);
+    }
+    suite
+}
+
 fn case(outcome: &CheckOutcome, part: &PartOutcome, header: Option<&Header>) -> TestCase {
     let status = match part.verdict {
         Verdict::Pass | Verdict::Warn => TestCaseStatus::success(),
         Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Verdict::Error | Verdict::NotRun => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Verdict::Skipped => TestCaseStatus::skipped(),
+        Verdict::Skipped | Verdict::Waived => TestCaseStatus::skipped(),
     };
     let mut case = TestCase::new(part.part.name, status);
     case.set_classname(outcome.check.id);

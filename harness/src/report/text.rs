@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Reporter, labelled, one_line, plural};
+use super::{Reporter, labelled, one_line, plural, printable};
 use crate::check::Probe;
 use crate::run::event::{Event, Header, Summary};
 use crate::run::exit::Exit;
@@ -61,7 +61,8 @@ impl<W: Write> Text<W> {
         let good = outcome.parts_that(Verdict::Pass).count();
         let count = format!("{good}/{}", outcome.parts.len());
         writeln!(self.out, "{style}{word:>7}{style:#} {:<24} {count:>5}  {}", outcome.check.id, outcome.check.title)?;
-        for group in groups(outcome, &[Verdict::Fail, Verdict::Error, Verdict::Warn, Verdict::NotRun]) {
+        for group in groups(outcome, &[Verdict::Fail, Verdict::Error, Verdict::Warn, Verdict::Waived, Verdict::NotRun])
+        {
             self.trouble(&group)?;
         }
         let dim = Style::new().dimmed();
@@ -88,6 +89,9 @@ impl<W: Write> Text<W> {
             }
             _ => labelled(&mut self.out, indent, "because", &first.reason, self.width)?,
         }
+        if let Some(waiver) = &first.waiver {
+            labelled(&mut self.out, indent, "waived", &printable(&waiver.to_string()), self.width)?;
+        }
         if let Some(hint) = &first.hint {
             let cure = cure(hint.cure.as_deref(), self.header.as_ref());
             labelled(&mut self.out, indent, "cause", &hint.cause, self.width)?;
@@ -102,11 +106,16 @@ impl<W: Write> Text<W> {
 
     fn ended(&mut self, summary: &Summary) -> io::Result<()> {
         let counts = &summary.counts;
+        for note in &summary.notes {
+            let style = colour(if note.is_grave() { Verdict::Error } else { Verdict::Warn });
+            writeln!(self.out, "{style}{:>7}{style:#} {}", "note", printable(&one_line(&note.to_string())))?;
+        }
         let told = [
             (counts.fail, Verdict::Fail),
             (counts.error, Verdict::Error),
             (counts.not_run, Verdict::NotRun),
             (counts.warn, Verdict::Warn),
+            (counts.waived, Verdict::Waived),
             (counts.skipped, Verdict::Skipped),
             (counts.pass, Verdict::Pass),
         ];
@@ -179,7 +188,7 @@ fn colour(verdict: Verdict) -> Style {
         Verdict::Pass => AnsiColor::Green,
         Verdict::Warn => AnsiColor::Yellow,
         Verdict::Fail | Verdict::Error | Verdict::NotRun => AnsiColor::Red,
-        Verdict::Skipped => AnsiColor::Cyan,
+        Verdict::Skipped | Verdict::Waived => AnsiColor::Cyan,
     };
     Style::new().bold().fg_color(Some(colour.into()))
 }
@@ -190,6 +199,7 @@ fn sentence(exit: Exit) -> &'static str {
         Exit::Failed => "the registry breaks what its owner requires",
         Exit::Usage => "usage or configuration",
         Exit::Unknown => "could not tell",
+        Exit::Remains => "something remains that zot-verify made and may delete",
         Exit::NothingRan => "nothing ran, so nothing is proven",
         Exit::Interrupted => "interrupted",
     }

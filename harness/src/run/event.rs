@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::exit::Exit;
+use super::note::Note;
 use super::outcome::{CheckOutcome, Verdict};
 use crate::settings::IntentSource;
 
@@ -43,6 +44,8 @@ pub struct Header {
 pub struct Summary {
     /// Number of checks with each verdict.
     pub counts: Counts,
+    /// What is to be said of the intent.
+    pub notes: Vec<Note>,
     /// What the process will end with.
     pub exit: Exit,
     /// Wall time of the checks.
@@ -56,6 +59,8 @@ pub struct Summary {
 pub struct Counts {
     /// Verdict pass.
     pub pass: usize,
+    /// Verdict waived.
+    pub waived: usize,
     /// Verdict warn.
     pub warn: usize,
     /// Verdict fail.
@@ -76,6 +81,7 @@ impl Counts {
         for outcome in outcomes {
             *match outcome.verdict {
                 Verdict::Pass => &mut counts.pass,
+                Verdict::Waived => &mut counts.waived,
                 Verdict::Warn => &mut counts.warn,
                 Verdict::Fail => &mut counts.fail,
                 Verdict::Error => &mut counts.error,

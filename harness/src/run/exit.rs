@@ -12,10 +12,12 @@ pub enum Exit {
     Failed = 1,
     /// Usage or configuration.
     Usage = 2,
-    /// We could not tell.
+    /// We could not tell, or a required check was skipped.
     Unknown = 3,
     /// Nothing ran.
     NothingRan = 4,
+    /// Something of ours that we may delete remains.
+    Remains = 5,
     /// Interrupted.
     Interrupted = 130,
 }
@@ -29,19 +31,19 @@ impl Exit {
             Self::Interrupted
         } else if any(Verdict::Fail) {
             Self::Failed
-        } else if any(Verdict::Error) || any(Verdict::NotRun) {
+        } else if any(Verdict::Error) || any(Verdict::NotRun) || outcomes.iter().any(CheckOutcome::is_missing) {
             Self::Unknown
-        } else if any(Verdict::Pass) || any(Verdict::Warn) {
+        } else if any(Verdict::Pass) || any(Verdict::Waived) || any(Verdict::Warn) {
             Self::Good
         } else {
             Self::NothingRan
         }
     }
 
-    /// Of two ends the one that counts: 130 > 2 > 1 > 3 > 4 > 0.
+    /// Of two ends the one that counts: 130 > 2 > 1 > 3 > 5 > 4 > 0.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        let order = [Self::Interrupted, Self::Usage, Self::Failed, Self::Unknown, Self::NothingRan];
+        let order = [Self::Interrupted, Self::Usage, Self::Failed, Self::Unknown, Self::Remains, Self::NothingRan];
         order.into_iter().find(|end| [self, other].contains(end)).unwrap_or(Self::Good)
     }
 
@@ -59,16 +61,21 @@ mod tests {
     use super::*;
     use crate::catalogue::CHECKS;
 
-    const ALL: [Exit; 6] = [Exit::Good, Exit::NothingRan, Exit::Unknown, Exit::Failed, Exit::Usage, Exit::Interrupted];
+    const ALL: [Exit; 7] =
+        [Exit::Good, Exit::NothingRan, Exit::Remains, Exit::Unknown, Exit::Failed, Exit::Usage, Exit::Interrupted];
 
     fn of(verdicts: &[Verdict], interrupted: bool) -> u8 {
-        let outcome = |&verdict| CheckOutcome { check: CHECKS[0], verdict, parts: Vec::new() };
+        of_required(verdicts, false, interrupted)
+    }
+
+    fn of_required(verdicts: &[Verdict], required: bool, interrupted: bool) -> u8 {
+        let outcome = |&verdict| CheckOutcome { check: CHECKS[0], required, verdict, parts: Vec::new() };
         Exit::of(&verdicts.iter().map(outcome).collect::<Vec<_>>(), interrupted).code()
     }
 
     #[test]
     fn the_code_of_a_run() {
-        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
         for (verdicts, code) in [
             (&[][..], 4),
             (&[Skipped], 4),
@@ -76,6 +83,9 @@ mod tests {
             (&[Pass], 0),
             (&[Pass, Skipped], 0),
             (&[Warn, Skipped], 0),
+            (&[Waived], 0),
+            (&[Waived, Error], 3),
+            (&[Waived, Fail], 1),
             (&[Error], 3),
             (&[Error, Error], 3),
             (&[Error, Skipped], 3),
@@ -97,18 +107,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_required_and_skipped_is_not_known() {
+        use Verdict::{Fail, Pass, Skipped};
+        assert_eq!(of_required(&[Pass, Skipped], true, false), 3);
+        assert_eq!(of_required(&[Skipped], true, false), 3, "graver than that nothing ran");
+        assert_eq!(of_required(&[Skipped, Fail], true, false), 1);
+        assert_eq!(of_required(&[Pass], true, false), 0);
+    }
+
     fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
-        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
-        prop::collection::vec(prop::sample::select(vec![Skipped, Pass, Warn, NotRun, Error, Fail]), 0..8)
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
+        prop::collection::vec(prop::sample::select(vec![Skipped, Pass, Waived, Warn, NotRun, Error, Fail]), 0..8)
     }
 
     proptest! {
         #[test]
         fn good_means_that_something_held_and_nothing_was_left_open(verdicts in verdicts()) {
             let some = |wanted: &[Verdict]| verdicts.iter().any(|verdict| wanted.contains(verdict));
-            let good = some(&[Verdict::Pass, Verdict::Warn]) && !some(&[Verdict::Fail, Verdict::Error, Verdict::NotRun]);
+            let good = some(&[Verdict::Pass, Verdict::Waived, Verdict::Warn]) && !some(&[Verdict::Fail, Verdict::Error, Verdict::NotRun]);
             prop_assert_eq!(of(&verdicts, false) == 0, good);
             prop_assert_eq!(of(&verdicts, false) == 1, some(&[Verdict::Fail]));
+        }
+
+        #[test]
+        fn to_require_a_check_makes_no_run_better(verdicts in verdicts(), interrupted in any::<bool>()) {
+            let grave = |code: u8| ALL.iter().position(|exit| exit.code() == code);
+            prop_assert!(grave(of_required(&verdicts, true, interrupted)) >= grave(of(&verdicts, interrupted)));
+            let skipped = verdicts.contains(&Verdict::Skipped);
+            prop_assert!(!skipped || !matches!(of_required(&verdicts, true, interrupted), 0 | 4));
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod exit;
+pub mod note;
 pub mod outcome;
 pub mod permissions;
 pub mod plan;

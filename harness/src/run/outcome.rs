@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::{Check, Level, Part};
+use crate::settings::Waiver;
 use crate::wire::{Evidence, Exchange, WireError};
 
 /// The judgement over a part or a check.
@@ -14,6 +15,8 @@ pub enum Verdict {
     Skipped,
     /// The claim holds, and there is a proof.
     Pass,
+    /// The registry breaks the claim, and its owner accepts that until a day that he names.
+    Waived,
     /// A claim that nobody promised does not hold.
     Warn,
     /// The run was interrupted first.
@@ -37,6 +40,7 @@ impl Verdict {
         match self {
             Self::Skipped => "skipped",
             Self::Pass => "pass",
+            Self::Waived => "waived",
             Self::Warn => "warn",
             Self::NotRun => "not-run",
             Self::Error => "error",
@@ -174,6 +178,8 @@ pub struct PartOutcome {
     pub observed: Option<String>,
     /// The likely cause and its cure.
     pub hint: Option<Hint>,
+    /// What makes the breach no failure.
+    pub waiver: Option<Waiver>,
     /// The request that shows a breach, as a curl line.
     pub curl: Option<String>,
     /// Every exchange behind the verdict.
@@ -189,6 +195,8 @@ pub struct PartOutcome {
 pub struct CheckOutcome {
     /// What was judged.
     pub check: &'static Check,
+    /// Whether the intent says that it may not be skipped.
+    pub required: bool,
     /// The worst of its parts.
     pub verdict: Verdict,
     /// Its parts, in the catalogue's order.
@@ -204,6 +212,12 @@ impl CheckOutcome {
     /// The parts that gave the check its verdict.
     pub fn deciding(&self) -> impl Iterator<Item = &PartOutcome> {
         self.parts_that(self.verdict)
+    }
+
+    /// Whether it was required, and not looked at all the same.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.required && self.verdict == Verdict::Skipped
     }
 
     /// The longest of its parts: they run side by side.
@@ -233,8 +247,10 @@ mod tests {
 
     #[test]
     fn the_worst_part_decides_and_a_skipped_one_spoils_nothing() {
-        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
         assert_eq!(Verdict::worst([]), Skipped);
+        assert_eq!(Verdict::worst([Pass, Waived, Skipped]), Waived, "what is waived is seen");
+        assert_eq!(Verdict::worst([Waived, Warn]), Warn);
         assert_eq!(Verdict::worst([Skipped, Skipped]), Skipped);
         assert_eq!(Verdict::worst([Skipped, Pass]), Pass);
         assert_eq!(Verdict::worst([Pass, Warn, Skipped]), Warn);
@@ -244,8 +260,8 @@ mod tests {
     }
 
     fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
-        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Warn};
-        prop::collection::vec(prop::sample::select(vec![Skipped, Pass, Warn, NotRun, Error, Fail]), 1..8)
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
+        prop::collection::vec(prop::sample::select(vec![Skipped, Pass, Waived, Warn, NotRun, Error, Fail]), 1..8)
     }
 
     proptest! {
@@ -256,6 +272,18 @@ mod tests {
             prop_assert!(verdicts.iter().all(|verdict| *verdict <= worst));
             prop_assert_eq!(worst == Verdict::Pass, verdicts.contains(&Verdict::Pass)
                 && verdicts.iter().all(|verdict| matches!(verdict, Verdict::Pass | Verdict::Skipped)));
+        }
+
+        #[test]
+        fn a_waiver_makes_no_check_worse_and_hides_no_other_part(verdicts in verdicts(), at in any::<prop::sample::Index>()) {
+            let at = at.index(verdicts.len());
+            let mut waived = verdicts.clone();
+            if matches!(waived[at], Verdict::Warn | Verdict::Fail) {
+                waived[at] = Verdict::Waived;
+            }
+            let (before, after) = (Verdict::worst(verdicts.iter().copied()), Verdict::worst(waived.iter().copied()));
+            prop_assert!(after <= before);
+            prop_assert!(verdicts.iter().enumerate().all(|(other, verdict)| other == at || *verdict <= after));
         }
 
         #[test]

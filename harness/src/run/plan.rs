@@ -6,7 +6,7 @@ use crate::catalogue;
 use crate::check::{Check, Level, Part};
 use crate::error::Trouble;
 use crate::run::permissions::Permissions;
-use crate::settings::Intent;
+use crate::settings::{Intent, Waiver};
 
 /// What will be done, in the catalogue's order.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Plan {
 pub struct PlannedCheck {
     /// The check.
     pub check: &'static Check,
+    /// Whether the intent says that it may not be skipped.
+    pub required: bool,
     /// All of its parts.
     pub parts: Vec<PlannedPart>,
 }
@@ -33,6 +35,8 @@ pub struct PlannedPart {
     pub level: Level,
     /// Why it will not run on this target, if so.
     pub skip: Option<&'static str>,
+    /// What makes a breach no failure, if anything does.
+    pub waiver: Option<Waiver>,
 }
 
 impl Plan {
@@ -42,6 +46,7 @@ impl Plan {
     /// Usage trouble for a name or glob that matches no check.
     pub fn make(ids: &[String], skip: &[String], permissions: Permissions, intent: &Intent) -> Result<Self, Trouble> {
         let (named, unwanted) = (matching(ids)?, matching(skip)?);
+        let required = matching(&intent.required)?;
         let wanted =
             |check: &Check| if ids.is_empty() { check.profile <= intent.profile } else { named.contains(&check.id) };
         let checks = catalogue::CHECKS
@@ -53,8 +58,10 @@ impl Plan {
                     part,
                     level: intent.level(check, part),
                     skip: permissions.refuse(part.effect),
+                    waiver: intent.waivers.iter().find(|waiver| waiver.part == check.part_id(part)).cloned(),
                 };
-                PlannedCheck { check, parts: check.parts.iter().map(planned).collect() }
+                let required = required.contains(&check.id);
+                PlannedCheck { check, required, parts: check.parts.iter().map(planned).collect() }
             })
             .collect();
         Ok(Self { checks })
@@ -62,7 +69,10 @@ impl Plan {
 }
 
 /// The ids that any of `patterns` matches.
-fn matching(patterns: &[String]) -> Result<Vec<&'static str>, Trouble> {
+///
+/// # Errors
+/// Usage trouble for a pattern that matches none.
+pub fn matching(patterns: &[String]) -> Result<Vec<&'static str>, Trouble> {
     let mut found = Vec::new();
     for pattern in patterns {
         let glob = Glob::new(pattern).map_err(|error| {

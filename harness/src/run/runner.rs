@@ -91,7 +91,7 @@ fn conclude(planned: &PlannedCheck, bench: &Bench, outcomes: &[CheckOutcome]) ->
 
 fn check_outcome(planned: &PlannedCheck, parts: Vec<PartOutcome>) -> CheckOutcome {
     let verdict = Verdict::worst(parts.iter().map(|part| part.verdict));
-    CheckOutcome { check: planned.check, verdict, parts }
+    CheckOutcome { check: planned.check, required: planned.required, verdict, parts }
 }
 
 /// A judgement, or the reason why there was no time for one.
@@ -127,6 +127,7 @@ impl Asked<'_> {
             expected: None,
             observed: None,
             hint: None,
+            waiver: None,
             curl: None,
             evidence: Vec::new(),
             duration,
@@ -141,8 +142,15 @@ impl Asked<'_> {
                 behind = joined(behind, proof.exchanges());
             }
             Ended::Judged(Err(Halt::Breach(breach))) => {
-                outcome.verdict = if planned.level == Level::Requirement { Verdict::Fail } else { Verdict::Warn };
-                outcome.reason = redact(&breach.observed);
+                outcome.verdict = match planned.level {
+                    _ if planned.waiver.is_some() => Verdict::Waived,
+                    Level::Requirement => Verdict::Fail,
+                    Level::Hardening => Verdict::Warn,
+                };
+                let observed = redact(&breach.observed);
+                outcome.reason =
+                    planned.waiver.as_ref().map_or_else(|| observed, |waiver| printable(&waiver.to_string()));
+                outcome.waiver.clone_from(&planned.waiver);
                 outcome.expected = Some(redact(&breach.expected));
                 outcome.observed = Some(redact(&breach.observed));
                 outcome.hint = breach.hint;

@@ -9,9 +9,12 @@ use zot_verify_model::Digest;
 use crate::catalogue;
 use crate::check::{Check, Level, Part, Profile};
 use crate::error::Trouble;
+use crate::run::plan;
 use crate::target::{ImageName, Residue};
 use crate::wire::Redactor;
 use crate::wire::persona::PERSONAS;
+
+use super::waiver::{self, Day, Waiver};
 
 /// The file's name, looked for from the working directory upward.
 pub const FILE: &str = "zot-verify.toml";
@@ -47,6 +50,12 @@ pub struct Intent {
     pub profile: Profile,
     /// Whether a breach of what nobody promised fails too.
     pub strict: bool,
+    /// The checks that may not be skipped, ids or globs.
+    pub required: Vec<String>,
+    /// The parts of which a breach is accepted.
+    pub waivers: Vec<Waiver>,
+    /// The waivers that no longer apply.
+    pub over: Vec<Waiver>,
     /// Where all this came from.
     pub source: IntentSource,
 }
@@ -78,6 +87,9 @@ struct Written {
     residue: Option<Residue>,
     profile: Option<Profile>,
     strict: Option<bool>,
+    required: Option<Vec<String>>,
+    #[serde(default)]
+    waiver: Vec<Waiver>,
     #[serde(default)]
     personas: Personas,
     #[serde(default)]
@@ -113,6 +125,11 @@ const KEYS: &[&str] = &[
     "residue",
     "profile",
     "strict",
+    "required",
+    "waiver",
+    "waiver.part",
+    "waiver.reason",
+    "waiver.until",
     "personas",
     "personas.must",
     "metrics",
@@ -149,6 +166,9 @@ impl Default for Intent {
             residue: Residue::default(),
             profile: Profile::default(),
             strict: false,
+            required: Vec::new(),
+            waivers: Vec::new(),
+            over: Vec::new(),
             source: IntentSource::BuiltIn,
         }
     }
@@ -169,10 +189,10 @@ impl Intent {
             Trouble::usage(format!("the intent file {} could not be read", path.display()), error.to_string())
                 .cure("name another with --intent, or none to use the built-in intent")
         })?;
-        Self::read(&text, path)
+        Self::read(&text, path, Day::today())
     }
 
-    fn read(text: &str, path: PathBuf) -> Result<Self, Trouble> {
+    fn read(text: &str, path: PathBuf, today: Day) -> Result<Self, Trouble> {
         let mut unknown = Vec::new();
         // The parser shows the line that it stumbles over, and a URL on it may hold a password.
         let bad = |error: &dyn std::fmt::Display| {
@@ -182,7 +202,7 @@ impl Intent {
         };
         let document = toml::Deserializer::parse(text).map_err(|error| bad(&error))?;
         let written: Written =
-            serde_ignored::deserialize(document, |key| unknown.push(key.to_string())).map_err(|error| bad(&error))?;
+            serde_ignored::deserialize(document, |key| unknown.push(name_of(&key))).map_err(|error| bad(&error))?;
         if let Some(key) = unknown.first() {
             return Err(Trouble::usage(
                 format!("{} has an unknown key: `{key}`", path.display()),
@@ -191,6 +211,8 @@ impl Intent {
             .cure("mend or remove the key"));
         }
         let built_in = Self::default();
+        waiver::check(&written.waiver)?;
+        let (over, waivers) = written.waiver.into_iter().partition(|waiver| waiver.is_over(today));
         let web_address = |key: &str, text: Option<String>| {
             text.map(|text| super::url(&format!("`{key}` in {}", path.display()), &text)).transpose()
         };
@@ -212,6 +234,9 @@ impl Intent {
             residue: written.residue.unwrap_or(built_in.residue),
             profile: written.profile.unwrap_or(built_in.profile),
             strict: written.strict.unwrap_or(built_in.strict),
+            required: written.required.unwrap_or(built_in.required),
+            waivers,
+            over,
             source: IntentSource::File { path, sha256: Digest::of(text.as_bytes()).hex().to_owned() },
         };
         let personas: Vec<&str> = PERSONAS.iter().map(|persona| persona.id).collect();
@@ -220,6 +245,7 @@ impl Intent {
             let shapes: Vec<&str> = check.parts.iter().map(|part| part.name).collect();
             known("mirrors.client_shapes", "shape of a request", &intent.client_shapes, &shapes)?;
         }
+        plan::matching(&intent.required)?;
         if intent.families.is_empty() {
             return Err(Trouble::usage("metrics.families is empty", "a claim about no family would always hold")
                 .cure("name families, or leave the key out for the built-in ones"));
@@ -241,6 +267,12 @@ impl Intent {
             _ => part.level,
         }
     }
+}
+
+/// A key as people write it: without the numbers of those of a kind.
+fn name_of(key: &serde_ignored::Path<'_>) -> String {
+    let key = key.to_string();
+    key.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
 }
 
 /// Refuses the first of `names` that is not among the known ones.
@@ -281,7 +313,7 @@ mod tests {
     use crate::catalogue::CHECKS;
 
     fn read(text: &str) -> Result<Intent, Trouble> {
-        Intent::read(text, PathBuf::from("zot-verify.toml"))
+        Intent::read(text, PathBuf::from("zot-verify.toml"), Day::today())
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod accounts;
 pub mod ansible;
 pub mod args;
 mod intent;
+mod waiver;
 pub mod zot_config;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use self::accounts::{Accounts, Environment};
 use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
 use self::intent::mirror_image;
 pub use self::intent::{FILE, Intent, IntentSource, nearest};
+pub use self::waiver::{Day, Waiver};
 use crate::bounds;
 use crate::check::Profile;
 use crate::error::Trouble;
