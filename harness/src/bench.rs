@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
+use url::Url;
+use zot_verify_model::Account;
 
-use crate::checks::login::Begun;
 use crate::checks::pull::{Stage, Walk};
+use crate::login::Begun;
+use crate::login::people::{ADMIN, CI, People, Person};
 use crate::run::outcome::Halt;
 use crate::settings::Intent;
-use crate::target::{Deployment, ImageName};
+use crate::target::{Deployment, ImageName, Kind};
 use crate::wire::{Exchange, Wire};
 
 /// The facts, the wire and the set-up that a part shares with others.
@@ -38,6 +41,8 @@ pub struct Setup {
     pub closed: OnceCell<Result<bool, Halt>>,
     /// A login that has begun.
     pub login: OnceCell<Result<Begun, Halt>>,
+    /// Sessions and keys, each made for the first part that asks.
+    pub people: People,
 }
 
 impl Bench {
@@ -53,5 +58,42 @@ impl Bench {
     /// Skip with what to do where none is known, an error where that could not be told.
     pub fn image(&self) -> Result<&ImageName, Halt> {
         self.deployment.image.as_ref().map_err(Clone::clone)
+    }
+
+    /// The OpenID issuer.
+    ///
+    /// # Errors
+    /// Skip with what to do where none is known.
+    pub fn issuer(&self) -> Result<&Url, Halt> {
+        self.deployment
+            .issuer
+            .as_ref()
+            .ok_or_else(|| Halt::Skip("no issuer is known: give --issuer, or `issuer` in zot-verify.toml".into()))
+    }
+
+    /// Whoever pushes from CI, with a key: in a lab a minted one, on a live registry that of the environment.
+    ///
+    /// # Errors
+    /// Skip where there is none.
+    pub async fn ci(&self) -> Result<Account, Halt> {
+        self.account(CI, self.deployment.accounts.ci.as_ref(), "needs CI's key: give ZOT_VERIFY_API_KEY").await
+    }
+
+    /// Whoever may do everything, with a key.
+    ///
+    /// # Errors
+    /// As [`Bench::ci`].
+    pub async fn admin(&self) -> Result<Account, Halt> {
+        let given = self.deployment.accounts.admin.as_ref();
+        self.account(ADMIN, given, "needs an admin's key: give ZOT_VERIFY_ADMIN_API_KEY and ZOT_VERIFY_ADMIN_USER")
+            .await
+    }
+
+    async fn account(&self, of_lab: Person, given: Option<&Account>, needs: &str) -> Result<Account, Halt> {
+        match (self.deployment.kind, given) {
+            (Kind::Local, _) => Ok(self.setup.people.key(self, of_lab).await?.account),
+            (Kind::Live, Some(account)) => Ok(account.clone()),
+            (Kind::Live, None) => Err(Halt::Skip(needs.into())),
+        }
     }
 }

@@ -65,3 +65,9 @@ pub const SECRET: usize = 4096;
 
 /// How many lines of zot's log an error shows.
 pub const LOG_LINES: usize = 8;
+
+/// How long a key lasts that a run mints; it is revoked long before.
+pub const KEY: Duration = Duration::from_secs(10 * 60);
+
+/// How many pages an issuer may lead through until it sends the browser back.
+pub const HOPS: usize = 8;

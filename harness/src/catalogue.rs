@@ -1,13 +1,21 @@
 //! All checks, joined. Lists, explanations, plans and the self-test are made from this table.
 
-use crate::check::{Check, Saboteur};
-use crate::checks::{login, metrics, personas, pull, push, version};
+use crate::check::{Check, Part, Saboteur};
+use crate::checks::{cookies, login, metrics, personas, pull, push, session, version};
 use crate::error::Trouble;
 use crate::settings::nearest;
 
 /// Every check, in the order of reports. What only concludes comes last.
-pub const CHECKS: &[&Check] =
-    &[&pull::CHECK, &personas::CHECK, &push::CHECK, &login::CHECK, &metrics::CHECK, &version::CHECK];
+pub const CHECKS: &[&Check] = &[
+    &pull::CHECK,
+    &personas::CHECK,
+    &push::CHECK,
+    &login::CHECK,
+    &session::CHECK,
+    &cookies::CHECK,
+    &metrics::CHECK,
+    &version::CHECK,
+];
 
 /// The check of this id.
 ///
@@ -22,6 +30,14 @@ pub fn find(id: &str) -> Result<&'static Check, Trouble> {
 pub fn unknown(id: &str) -> Trouble {
     let known: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
     Trouble::usage(format!("`{id}` matches no check"), nearest(id, &known)).cure("`zot-verify list` shows every id")
+}
+
+/// The part of this full name, `check/part`.
+#[must_use]
+pub fn part(id: &str) -> Option<&'static Part> {
+    let (check, part) = id.split_once('/')?;
+    let check = CHECKS.iter().find(|known| known.id == check)?;
+    check.parts.iter().find(|known| known.name == part)
 }
 
 /// Every saboteur, in the order of its checks.

@@ -37,6 +37,8 @@ pub struct Part {
     pub level: Level,
     /// What it may do to a registry.
     pub effect: Effect,
+    /// What must have been made before it can look.
+    pub needs: &'static [Need],
     /// The code that judges it.
     pub probe: Probe,
 }
@@ -103,6 +105,23 @@ impl Effect {
     }
 }
 
+/// Something that several parts build on, and one part judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A session, made by a login at the issuer; judged by `login.session/session`.
+    Session,
+    /// An API key that works, made in a session; judged by `apikey.create/works`.
+    Key,
+}
+
+impl Need {
+    /// Whether it is lost with `other`.
+    #[must_use]
+    pub fn is_lost_with(self, other: Self) -> bool {
+        self == other || (self, other) == (Self::Key, Self::Session)
+    }
+}
+
 /// The code that judges a part.
 #[derive(Debug, Clone, Copy)]
 pub enum Probe {
@@ -123,8 +142,19 @@ pub struct Saboteur {
     pub faults: &'static [Fault],
     /// The parts, as `check/part`, that must change to exactly this verdict.
     pub turns: &'static [(&'static str, Verdict)],
-    /// The parts that lose their footing and may be error or skipped.
+    /// The parts that lose their footing and must be error or skipped.
     pub blinds: &'static [&'static str],
+    /// What is lost for every part that needs it, and is not turned.
+    pub takes: &'static [Need],
+}
+
+impl Saboteur {
+    /// Whether the part of this full name, with these needs, loses its footing.
+    #[must_use]
+    pub fn blinds(&self, id: &str, needs: &[Need]) -> bool {
+        let lost = |need: &Need| self.takes.iter().any(|taken| need.is_lost_with(*taken));
+        self.blinds.contains(&id) || needs.iter().any(lost)
+    }
 }
 
 impl Check {
@@ -138,10 +168,20 @@ impl Check {
 /// Writes a [`Saboteur`]; a function could not borrow the statics that faults are.
 macro_rules! saboteur {
     ($name:literal, given $given:expr, $faults:expr, $turns:expr, $blinds:expr $(,)?) => {
-        $crate::check::Saboteur { name: $name, given: $given, faults: $faults, turns: $turns, blinds: $blinds }
+        $crate::check::Saboteur {
+            name: $name,
+            given: $given,
+            faults: $faults,
+            turns: $turns,
+            blinds: $blinds,
+            takes: &[],
+        }
+    };
+    ($name:literal, $faults:expr, $turns:expr, takes $takes:expr $(,)?) => {
+        $crate::check::Saboteur { name: $name, given: &[], faults: $faults, turns: $turns, blinds: &[], takes: $takes }
     };
     ($name:literal, $faults:expr, $turns:expr, $blinds:expr $(,)?) => {
-        $crate::check::Saboteur { name: $name, given: &[], faults: $faults, turns: $turns, blinds: $blinds }
+        $crate::check::Saboteur { name: $name, given: &[], faults: $faults, turns: $turns, blinds: $blinds, takes: &[] }
     };
 }
 pub(crate) use saboteur;
@@ -155,8 +195,25 @@ macro_rules! reads {
             asks: $asks,
             level: $crate::check::Level::Requirement,
             effect: $crate::check::Effect::Reads,
+            needs: &[],
             probe: $crate::check::Probe::Asks(|bench| Box::pin($probe(bench))),
         }
     };
 }
 pub(crate) use reads;
+
+/// Writes a [`Part`] of any kind.
+macro_rules! part {
+    ($name:literal, $claim:literal, $asks:expr, $level:ident, $effect:ident, $needs:expr, $probe:ident) => {
+        $crate::check::Part {
+            name: $name,
+            claim: $claim,
+            asks: $asks,
+            level: $crate::check::Level::$level,
+            effect: $crate::check::Effect::$effect,
+            needs: $needs,
+            probe: $crate::check::Probe::Asks(|bench| Box::pin($probe(bench))),
+        }
+    };
+}
+pub(crate) use part;

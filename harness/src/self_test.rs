@@ -147,7 +147,7 @@ fn compare(saboteur: &Saboteur, clean: &Verdicts, found: &Verdicts) -> Vec<Strin
     for (part, (verdict, reason)) in found {
         let before = clean.get(part).map(|(verdict, _)| *verdict);
         let turned = saboteur.turns.iter().find(|(turned, _)| turned == part).map(|(_, verdict)| *verdict);
-        let blind = saboteur.blinds.contains(&part.as_str());
+        let blind = saboteur.blinds(part, catalogue::part(part).map_or(&[], |known| known.needs));
         let wanted = match turned {
             Some(wanted) => *verdict == wanted,
             None if blind => matches!(verdict, Verdict::Error | Verdict::Skipped),

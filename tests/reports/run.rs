@@ -66,7 +66,7 @@ impl Run {
 
 const fn part(name: &'static str, level: Level) -> Part {
     let probe = Probe::Concludes(|_, _| Err(Halt::Skip(String::new())));
-    Part { name, claim: "what it claims", asks: &[], level, effect: Effect::Reads, probe }
+    Part { name, claim: "what it claims", asks: &[], level, effect: Effect::Reads, needs: &[], probe }
 }
 
 const fn check(id: &'static str, parts: &'static [Part]) -> Check {

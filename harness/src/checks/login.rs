@@ -2,15 +2,15 @@
 
 mod saboteurs;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
-use super::expect;
 use crate::bench::Bench;
 use crate::check::{Check, Profile, reads};
+use crate::login::jar::Jar;
+use crate::login::{Begun, Browser};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Request};
 
@@ -43,48 +43,8 @@ pub const CHECK: Check = Check {
 /// A state shorter than this can be guessed; zot's is a UUID (observed on v2.1.20).
 const STATE: usize = 16;
 
-/// A login that has begun: the answer, where it leads, and what it asks of the issuer.
-#[derive(Debug, Clone)]
-pub struct Begun {
-    exchange: Arc<Exchange>,
-    to: Url,
-    asks: HashMap<String, String>,
-}
-
-fn login_path(provider: &str) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("provider", provider).append_pair("callback_ui", "/");
-    format!("/zot/auth/login?{}", query.finish())
-}
-
 async fn begin(bench: &Bench) -> Result<Begun, Halt> {
-    let exchange = bench.wire.send(Request::get(login_path(&bench.deployment.provider))).await?;
-    let line = exchange.line(bench.wire.redactor());
-    let expected = format!("{line} redirects to the issuer");
-    let location = exchange.header("location").and_then(|to| Url::parse(to).ok());
-    match (exchange.status(), location) {
-        (302 | 303 | 307, Some(to)) => {
-            let mut asks = HashMap::new();
-            for (name, value) in to.query_pairs().into_owned() {
-                // Of two values the issuer may take the other one (RFC 6749 section 3.1 forbids them).
-                if asks.insert(name.clone(), value).is_some() {
-                    let observed = format!("`{name}` more than once");
-                    return Err(Breach::new("the login asks for everything once", observed, &exchange).into());
-                }
-            }
-            Ok(Begun { exchange, to, asks })
-        }
-        (404, _) => Err(Breach::new(expected, expect::observed(&exchange), &exchange)
-            .because(
-                "zot serves no login: OpenID is not configured, or under another provider's name",
-                Some("set http.auth.openid.providers in zot's configuration"),
-            )
-            .into()),
-        (status, None) => {
-            Err(Breach::new(expected, format!("{status} without an absolute Location"), &exchange).into())
-        }
-        (_, Some(_)) => Err(Breach::new(expected, expect::observed(&exchange), &exchange).into()),
-    }
+    Browser::new(bench, Jar::default()).begin("/").await
 }
 
 /// The login that the parts share; only the part `redirect` reports that there is none.
@@ -107,7 +67,7 @@ async fn redirect(bench: Bench) -> Judged {
 async fn endpoint(bench: Bench) -> Judged {
     let begun = begun(&bench).await?;
     let (discovery, found) = discover(&bench).await?;
-    let issuer = issuer(&bench)?;
+    let issuer = bench.issuer()?;
     let named = found.get("issuer").and_then(Value::as_str).unwrap_or_default();
     // A URL without a path is written with or without the slash, and parses to the same.
     let rootless = issuer.path() == "/" && named == issuer.as_str().trim_end_matches('/');
@@ -138,17 +98,9 @@ fn bare(url: &Url) -> String {
     url.into()
 }
 
-fn issuer(bench: &Bench) -> Result<&Url, Halt> {
-    bench
-        .deployment
-        .issuer
-        .as_ref()
-        .ok_or_else(|| Halt::Skip("no issuer is known: give --issuer, or `issuer` in zot-verify.toml".into()))
-}
-
 /// The issuer's own description (OpenID Connect Discovery section 4). Trouble with it says nothing about the registry.
 async fn discover(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
-    let issuer = issuer(bench)?.as_str().trim_end_matches('/');
+    let issuer = bench.issuer()?.as_str().trim_end_matches('/');
     let url = format!("{issuer}/.well-known/openid-configuration");
     let url = Url::parse(&url).map_err(|error| Halt::Error(format!("{url}: {error}")))?;
     let exchange = ask_issuer(bench, url.clone()).await?;
@@ -219,7 +171,7 @@ async fn state(bench: Bench) -> Judged {
 async fn issuer_accepts(bench: Bench) -> Judged {
     let begun = begun(&bench).await?;
     // A registry that has been taken over could send us anywhere; only the issuer is asked.
-    if begun.to.origin() != issuer(&bench)?.origin() {
+    if begun.to.origin() != bench.issuer()?.origin() {
         return Err(Halt::Skip("needs a login that leads to the issuer".into()));
     }
     let exchange = ask_issuer(&bench, begun.to.clone()).await?;

@@ -1,5 +1,6 @@
 //! The checks, one file a concern. [`crate::catalogue`] joins what they declare.
 
+pub mod cookies;
 pub mod expect;
 pub mod exposition;
 pub mod login;
@@ -7,4 +8,5 @@ pub mod metrics;
 pub mod personas;
 pub mod pull;
 pub mod push;
+pub mod session;
 pub mod version;

@@ -24,6 +24,7 @@ macro_rules! part {
             asks: persona::$persona.asks(),
             level: Level::$level,
             effect: Effect::Reads,
+            needs: &[],
             probe: Probe::Asks(|bench| Box::pin(pull_as(bench, &persona::$persona))),
         }
     };

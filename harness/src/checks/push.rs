@@ -26,6 +26,7 @@ macro_rules! part {
             asks: &[door::$door.shape, "GET /v2/*", "HEAD /v2/*"],
             level: Level::Requirement,
             effect: if door::$door.harmless.is_some() { Effect::RefusedWrite } else { Effect::LabOnly },
+            needs: &[],
             probe: Probe::Asks(|bench| Box::pin(closed(bench, &door::$door))),
         }
     };

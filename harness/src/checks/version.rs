@@ -25,6 +25,7 @@ pub const CHECK: Check = Check {
             asks: &[],
             level: Level::Hardening,
             effect: Effect::Reads,
+            needs: &[],
             probe: Probe::Concludes(named),
         },
         Part {
@@ -33,6 +34,7 @@ pub const CHECK: Check = Check {
             asks: &[],
             level: Level::Hardening,
             effect: Effect::Reads,
+            needs: &[],
             probe: Probe::Concludes(explained),
         },
     ],

@@ -29,7 +29,8 @@ pub fn config(key: MetricsKey) -> ZotConfig {
         "http": {
             "address": "127.0.0.1",
             "port": "0",
-            "externalUrl": "",
+            // A lab stands for a registry behind a proxy that ends TLS.
+            "externalUrl": "https://registry.example.test",
             "auth": {
                 "openid": { "providers": { "oidc": {
                     "credentialsFile": "",

@@ -66,6 +66,8 @@ pub struct Lab {
     config: ZotConfig,
     mirror: Option<Mirror>,
     changes: Vec<String>,
+    /// Whether the configuration that was given is of a registry that people reach over https.
+    https: bool,
     made_of: Zot,
     /// A repository that no other lab has.
     marker: String,
@@ -191,6 +193,7 @@ impl LabSpec {
         mirror_only(&mut config, &upstream.url());
         let mirror = Mirror::of(&self.config, Url::parse(&upstream.url()).ok());
         let url = Url::parse(&external).map_err(|error| failed(&error))?;
+        let https = self.config.external_url().is_some_and(|url| url.starts_with("https://"));
         let (made_of, repository) = (self.zot.clone(), marker.clone());
         let lab = |registry, proxy, config| Lab {
             registry,
@@ -201,6 +204,7 @@ impl LabSpec {
             config,
             mirror,
             changes,
+            https,
             made_of,
             marker,
         };
@@ -280,6 +284,7 @@ impl Lab {
             kind: Kind::Local,
             registry: self.url.clone(),
             external_url: self.url.as_str().trim_end_matches('/').to_owned(),
+            https: self.https,
             stand_in: self.made_of == Zot::Embedded,
             made_of: Some(self.made_of.name()),
             issuer: Url::parse(&issuer).ok(),

@@ -29,6 +29,7 @@ pub async fn open(
     Ok(Deployment {
         kind: Kind::Live,
         external_url: external.as_str().trim_end_matches('/').to_owned(),
+        https: external.scheme() == "https",
         stand_in: false,
         made_of: None,
         issuer: intent.issuer.clone(),

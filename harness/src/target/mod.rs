@@ -74,6 +74,8 @@ pub struct Deployment {
     pub registry: Url,
     /// What it should call itself in redirects, without a trailing slash.
     pub external_url: String,
+    /// Whether people reach it over https; a lab stands for the registry whose configuration it was given.
+    pub https: bool,
     /// Whether it is the embedded stand-in and not zot.
     pub stand_in: bool,
     /// The program that was started, or `embedded`.

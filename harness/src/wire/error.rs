@@ -56,6 +56,12 @@ impl WireError {
         Self::NoAnswer { request: redactor.redact_url(request), why, refused: false }
     }
 
+    /// A request that was not sent, because a secret in it would have gone where it must not.
+    pub(super) fn withheld(request: &str, why: &str, redactor: &Redactor) -> Self {
+        let request = redactor.redact_url(request);
+        Self::NoAnswer { request, why: format!("not sent: {why}"), refused: false }
+    }
+
     /// Trouble met after the status had arrived. A timeout is still no answer; anything else is a body cut short.
     pub(super) fn broken_off(
         error: &reqwest::Error,

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
-use zot_verify_model::Digest;
+use zot_verify_model::{Account, Digest};
 
 use super::redaction::Redactor;
 use crate::bounds;
@@ -18,6 +18,7 @@ pub struct Exchange {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) request_headers: HeaderMap,
+    pub(super) account: Option<Account>,
     pub(super) request_body: Option<Bytes>,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -110,8 +111,19 @@ impl Exchange {
             Method::HEAD => words.push("--head".into()),
             ref other => words.extend(["-X".into(), other.to_string()]),
         }
+        if let Some(Account { name, secret }) = &self.account {
+            let variable = secret.name().bytes().all(|c| c.is_ascii_uppercase() || c == b'_');
+            // A shell that has the variable fills it in.
+            let user = if variable {
+                format!("\"{name}:${}\"", secret.name())
+            } else {
+                quoted(&format!("{name}:[{}]", secret.name()))
+            };
+            words.extend(["-u".into(), redactor.redact(&user)]);
+        }
         for (name, value) in shown(&self.request_headers, redactor) {
             match name.as_str() {
+                "authorization" if self.account.is_some() => {}
                 "user-agent" if value.starts_with(super::OWN_AGENT) => {}
                 "user-agent" => words.extend(["-A".into(), quoted(&value)]),
                 "host" | "content-length" | super::RUN_HEADER => {}

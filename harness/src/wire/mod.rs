@@ -13,13 +13,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
-use url::Url;
-use zot_verify_model::Digest;
+use url::{Host, Url};
+use zot_verify_model::{Account, Digest};
 
 pub use self::error::{BodyError, WireError};
 pub use self::exchange::{Evidence, Exchange};
@@ -146,6 +148,10 @@ impl Shared {
         let line = format!("{} {url}", request.method);
         let fail = |error: &reqwest::Error| WireError::new(error, &line, &self.redactor);
         let headers = self.headers(&request).map_err(|error| WireError::unsendable(&line, &error, &self.redactor))?;
+        let by = request.account.as_ref().map(|account| self.credentials(account, &request.target, &url)).transpose();
+        let by = by.map_err(|why| WireError::withheld(&line, why, &self.redactor))?;
+        let mut headers = headers;
+        headers.extend(by.map(|value| (AUTHORIZATION, value)));
         let mut builder = self.client.request(request.method.clone(), url.clone()).headers(headers.clone());
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
@@ -174,6 +180,7 @@ impl Shared {
             method: request.method,
             url,
             request_headers: headers,
+            account: request.account,
             request_body: request.body,
             status,
             headers: answered,
@@ -182,6 +189,22 @@ impl Shared {
             digest: Digest::from_hash(&hash.finalize()),
             duration: start.elapsed(),
         })
+    }
+
+    /// The account as a header field (RFC 7617), where it may go to `url`; else why not.
+    fn credentials(&self, account: &Account, to: &request::Target, url: &Url) -> Result<HeaderValue, &'static str> {
+        if matches!(to, request::Target::Url(_)) {
+            return Err("credentials go to the registry alone");
+        }
+        if !is_private(url) {
+            return Err("credentials go over https, or to this machine");
+        }
+        self.redactor.learn(&account.secret);
+        let pair = format!("{}:{}", account.name, account.secret.expose());
+        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+            .map_err(|_| "the credentials are no text for a header field")?;
+        value.set_sensitive(true);
+        Ok(value)
     }
 
     fn headers(&self, request: &Request) -> Result<HeaderMap, http::Error> {
@@ -220,6 +243,18 @@ impl Shared {
             }
         }
     }
+}
+
+/// Whether nobody else can read what is sent to `url`.
+#[must_use]
+pub fn is_private(url: &Url) -> bool {
+    url.scheme() == "https"
+        || match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
 }
 
 /// A path of the registry below whatever path its own URL has.

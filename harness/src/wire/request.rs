@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use http::Method;
-use url::Url;
+use url::{Url, form_urlencoded};
+use zot_verify_model::Account;
 
 use crate::bounds;
 
@@ -12,6 +13,7 @@ pub struct Request {
     pub(super) method: Method,
     pub(super) target: Target,
     pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) account: Option<Account>,
     pub(super) body: Option<Bytes>,
     pub(super) kept: usize,
     pub(super) cap: u64,
@@ -22,7 +24,7 @@ pub struct Request {
 pub(super) enum Target {
     /// A path, with its query, on the registry.
     Path(String),
-    /// Another server: the issuer.
+    /// Another server: the issuer, or the meter of a lab's upstream.
     Url(Url),
 }
 
@@ -48,12 +50,18 @@ impl Request {
     /// `GET` of a whole URL, for what is asked of the issuer.
     #[must_use]
     pub fn get_url(url: Url) -> Self {
-        Self::to(Method::GET, Target::Url(url))
+        Self::at(Method::GET, url)
+    }
+
+    /// A request for a whole URL. It never carries an account: those are for the registry alone.
+    #[must_use]
+    pub fn at(method: Method, url: Url) -> Self {
+        Self::to(method, Target::Url(url))
     }
 
     fn to(method: Method, target: Target) -> Self {
         let kept = usize::try_from(bounds::BODY).unwrap_or(usize::MAX);
-        Self { method, target, headers: Vec::new(), body: None, kept, cap: bounds::BODY }
+        Self { method, target, headers: Vec::new(), account: None, body: None, kept, cap: bounds::BODY }
     }
 
     /// Adds a header field. A `User-Agent` replaces zot-verify's own.
@@ -61,6 +69,27 @@ impl Request {
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// Sends the account as HTTP Basic credentials (RFC 7617), as clients send an API key. Only to the registry, and
+    /// only over https or to this machine: anything else is refused before it is sent.
+    #[must_use]
+    pub fn by(mut self, account: &Account) -> Self {
+        self.account = Some(account.clone());
+        self
+    }
+
+    /// Sends a form (`application/x-www-form-urlencoded`).
+    #[must_use]
+    pub fn form<'a>(self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.header("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+
+    /// Sends `body` as JSON.
+    #[must_use]
+    pub fn json(self, body: &serde_json::Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
     }
 
     /// Sends `body` with a `Content-Length`.

@@ -1,0 +1,72 @@
+//! What `login.session` must notice.
+
+use zot_verify_fixtures::fault::Fault;
+use zot_verify_fixtures::proxy::{Rule, Then, When};
+
+use crate::check::{Need, Saboteur, saboteur};
+use crate::run::outcome::Verdict::Fail;
+
+const CALLBACK: When = When::path("/zot/auth/callback/*");
+const KEYS: When = When::path("/zot/auth/apikey");
+const LOGOUT: When = When::path("/zot/auth/logout");
+
+static NO_COOKIE: Rule = Rule { when: CALLBACK, then: Then::NoHeader("set-cookie") };
+static CALLBACK_BROKEN: Rule = Rule { when: CALLBACK, then: Then::Status(500) };
+static CALLBACK_GONE: Rule = Rule { when: CALLBACK, then: Then::Answer { status: 404, headers: &[], body: "" } };
+static OPEN_TO_ALL: Rule = Rule {
+    when: KEYS.methods(&["GET"]),
+    then: Then::Answer { status: 200, headers: &[("content-type", "application/json")], body: r#"{"apiKeys":[]}"# },
+};
+static LOGOUT_IDLE: Rule = Rule {
+    when: LOGOUT,
+    then: Then::Answer { status: 200, headers: &[("content-type", "application/json")], body: "{}" },
+};
+static LOGOUT_GONE: Rule = Rule { when: LOGOUT, then: Then::Answer { status: 404, headers: &[], body: "" } };
+
+/// A registry that takes whatever state comes back.
+static ANY_STATE: Rule = Rule {
+    when: CALLBACK.query("state=another"),
+    then: Then::Answer {
+        status: 302,
+        headers: &[("location", "/"), ("set-cookie", "session=somebodys; Path=/; HttpOnly")],
+        body: "",
+    },
+};
+static STATE_BREAKS: Rule = Rule { when: CALLBACK.query("state=another"), then: Then::Status(500) };
+
+const BY_EMAIL: &str = r#"{"http":{"auth":{"openid":{"providers":{"oidc":{"claimMapping":{"username":"email"}}}}}}}"#;
+const EVERYBODY_CREATES: &str =
+    r#"{"http":{"accessControl":{"repositories":{"**":{"defaultPolicy":["read","create"]}}}}}"#;
+
+pub(super) const ALL: &[Saboteur] = &[
+    saboteur!(
+        "login-without-session",
+        &[Fault::Proxy(&NO_COOKIE)],
+        &[("login.session/session", Fail)],
+        takes & [Need::Session]
+    ),
+    saboteur!(
+        "callback-broken",
+        &[Fault::Proxy(&CALLBACK_BROKEN)],
+        &[("login.session/session", Fail)],
+        takes & [Need::Session]
+    ),
+    saboteur!(
+        "callback-gone",
+        &[Fault::Proxy(&CALLBACK_GONE)],
+        &[("login.session/session", Fail)],
+        takes & [Need::Session]
+    ),
+    saboteur!(
+        "sessions-for-everybody",
+        &[Fault::Proxy(&OPEN_TO_ALL)],
+        &[("login.session/session", Fail), ("login.session/log-out", Fail)],
+        &[]
+    ),
+    saboteur!("known-by-email", &[Fault::Config(BY_EMAIL)], &[("login.session/name", Fail)], &[]),
+    saboteur!("everybody-may-create", &[Fault::Config(EVERYBODY_CREATES)], &[("login.session/groups", Fail)], &[]),
+    saboteur!("log-out-does-nothing", &[Fault::Proxy(&LOGOUT_IDLE)], &[("login.session/log-out", Fail)], &[]),
+    saboteur!("log-out-gone", &[Fault::Proxy(&LOGOUT_GONE)], &[("login.session/log-out", Fail)], &[]),
+    saboteur!("any-state-will-do", &[Fault::Proxy(&ANY_STATE)], &[("login.session/state", Fail)], &[]),
+    saboteur!("wrong-state-breaks-the-server", &[Fault::Proxy(&STATE_BREAKS)], &[("login.session/state", Fail)], &[]),
+];

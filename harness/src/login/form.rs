@@ -1,0 +1,128 @@
+//! The login form of an issuer, as far as a program can fill one in.
+
+use html5gum::{Token, Tokenizer};
+use http::Method;
+use url::Url;
+
+use super::people::Visitor;
+use crate::wire::Request;
+
+/// A form with one field for a name and one for a password.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Where it goes, relative to its page.
+    pub(super) action: String,
+    user: String,
+    password: String,
+    /// Fields that are sent back as they are.
+    hidden: Vec<(String, String)>,
+    /// A lab's issuer lets the person say what the tokens shall claim.
+    claims: bool,
+}
+
+impl Form {
+    /// The first form of the page that asks for a password; none where a script draws it.
+    pub(super) fn find(page: &str) -> Option<Self> {
+        let mut form: Option<Draft> = None;
+        for token in Tokenizer::new(page) {
+            let Ok(token) = token;
+            match token {
+                Token::StartTag(tag) => {
+                    let attribute = |name: &str| {
+                        let value = tag.attributes.get(name.as_bytes())?;
+                        Some(String::from_utf8_lossy(value.as_ref()).into_owned())
+                    };
+                    match (&tag.name[..], &mut form) {
+                        (b"form", _) => {
+                            let post = attribute("method").is_some_and(|method| method.eq_ignore_ascii_case("post"));
+                            form = Some(Draft {
+                                action: attribute("action").unwrap_or_default(),
+                                post,
+                                ..Draft::default()
+                            });
+                        }
+                        (b"input", Some(form)) => form.input(
+                            &attribute("type").unwrap_or_default(),
+                            attribute("name"),
+                            attribute("value").unwrap_or_default(),
+                        ),
+                        (b"textarea", Some(form)) => form.claims |= attribute("name").as_deref() == Some("claims"),
+                        _ => {}
+                    }
+                }
+                Token::EndTag(tag) if &tag.name[..] == b"form" => {
+                    if let Some(found) = form.take().and_then(Draft::finish) {
+                        return Some(found);
+                    }
+                }
+                _ => {}
+            }
+        }
+        form.and_then(Draft::finish)
+    }
+
+    /// The form as this person sends it to `to`.
+    pub(super) fn filled(&self, to: Url, who: &Visitor) -> Request {
+        let claims = who.claims.as_ref().filter(|_| self.claims).map(ToString::to_string);
+        let fields = self.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let typed = [(self.user.as_str(), who.name.as_str()), (self.password.as_str(), who.password.expose())];
+        Request::at(Method::POST, to)
+            .form(fields.chain(typed).chain(claims.as_deref().map(|claims| ("claims", claims))))
+    }
+}
+
+#[derive(Default)]
+struct Draft {
+    action: String,
+    post: bool,
+    users: Vec<String>,
+    passwords: Vec<String>,
+    hidden: Vec<(String, String)>,
+    claims: bool,
+}
+
+impl Draft {
+    fn input(&mut self, kind: &str, name: Option<String>, value: String) {
+        let Some(name) = name else { return };
+        match kind.to_ascii_lowercase().as_str() {
+            "hidden" => self.hidden.push((name, value)),
+            "password" => self.passwords.push(name),
+            "" | "text" | "email" => self.users.push(name),
+            _ => {}
+        }
+    }
+
+    /// A form with other fields than these asks for something that we do not know.
+    fn finish(self) -> Option<Form> {
+        let (Ok([user]), Ok([password])) = (<[_; 1]>::try_from(self.users), <[_; 1]>::try_from(self.passwords)) else {
+            return None;
+        };
+        let Self { action, hidden, claims, .. } = self;
+        self.post.then_some(Form { action, user, password, hidden, claims })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_form_is_found_and_a_page_for_people_is_none() {
+        let page = r#"<form action="/search"><input name="q"></form>
+            <form method="POST" action="/auth?x=1&amp;y=2"><input type="hidden" name="csrf" value="t&quot;">
+            <input name="login"><input type=password name="password"><button>Log in</button></form>"#;
+        let form = Form::find(page).unwrap();
+        assert_eq!(form.action, "/auth?x=1&y=2");
+        assert_eq!((form.user.as_str(), form.password.as_str()), ("login", "password"));
+        assert_eq!(form.hidden, [("csrf".to_owned(), "t\"".to_owned())]);
+        for page in [
+            "",
+            "<script>draw()</script>",
+            "<form><input name=u><input type=password name=p></form>",
+            "<form method=post><input name=u><input name=otp><input type=password name=p></form>",
+            "<form method=post><input type=password name=p></form>",
+        ] {
+            assert_eq!(Form::find(page), None, "{page}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! API keys: minted in a session, used as the password of HTTP Basic (zot v2.1.20, `http.auth.apikey`, observed).
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use zot_verify_model::{Account, Secret};
+
+use super::SignedIn;
+use crate::bench::Bench;
+use crate::checks::expect;
+use crate::run::outcome::{Breach, Halt};
+use crate::wire::{Exchange, Request};
+
+/// Where keys are made, listed and revoked.
+pub const PATH: &str = "/zot/auth/apikey";
+
+/// What is asked of a new key.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Its label.
+    pub label: String,
+    /// The repositories that it is for.
+    pub scopes: Vec<String>,
+    /// When it expires, from now.
+    pub lasts: Duration,
+}
+
+/// A key as the registry describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Described {
+    /// Its identifier.
+    #[serde(default)]
+    pub uuid: String,
+    /// Its label.
+    #[serde(default)]
+    pub label: String,
+    /// When it expires, RFC 3339; the zero time means never.
+    #[serde(default)]
+    pub expiration_date: String,
+    /// When it was last used, RFC 3339.
+    #[serde(default)]
+    pub last_used: String,
+    /// Whether it has expired.
+    #[serde(default)]
+    pub is_expired: bool,
+}
+
+/// A key that was just made.
+#[derive(Debug, Clone)]
+pub struct Minted {
+    /// Its owner, with the key as password.
+    pub account: Account,
+    /// How the registry describes it.
+    pub described: Described,
+    /// The answer that showed the key.
+    pub exchange: Arc<Exchange>,
+}
+
+impl Wish {
+    /// A key for everything, under this label.
+    #[must_use]
+    pub fn new(label: impl Into<String>, lasts: Duration) -> Self {
+        Self { label: label.into(), scopes: Vec::new(), lasts }
+    }
+
+    /// The request that makes it.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        let until = humantime::format_rfc3339_millis(SystemTime::now() + self.lasts).to_string();
+        Request::new(Method::POST, PATH)
+            .json(&json!({ "label": self.label, "scopes": self.scopes, "expirationDate": until }))
+    }
+}
+
+/// The request for the list of keys.
+#[must_use]
+pub fn list() -> Request {
+    Request::get(PATH)
+}
+
+/// The request that revokes a key.
+#[must_use]
+pub fn revoke(uuid: &str) -> Request {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("id", uuid).finish();
+    Request::new(Method::DELETE, format!("{PATH}?{query}"))
+}
+
+/// Mints a key in somebody's session.
+///
+/// # Errors
+/// A breach where the registry makes none.
+pub async fn mint(bench: &Bench, owner: &SignedIn, wish: &Wish) -> Result<Minted, Halt> {
+    let exchange = bench.wire.send(owner.asks(wish.request())).await?;
+    minted(bench, &owner.name, exchange)
+}
+
+/// Reads the answer to a request for a key.
+///
+/// # Errors
+/// A breach where it shows none.
+pub fn minted(bench: &Bench, owner: &str, exchange: Arc<Exchange>) -> Result<Minted, Halt> {
+    expect::status(&exchange, 201, bench.wire.redactor())?;
+    let body = expect::object(&exchange, bench.wire.redactor())?;
+    let key = body.get("apiKey").and_then(Value::as_str).unwrap_or_default();
+    let described = serde_json::from_value(body.clone()).ok().filter(|_| !key.is_empty());
+    let Some(described) = described else {
+        return Err(Breach::new("the new key is shown once, with its description", "no key", &exchange).into());
+    };
+    let account = Account { name: owner.to_owned(), secret: Secret::new(format!("api key of {owner}"), key) };
+    Ok(Minted { account, described, exchange })
+}
+
+/// Uses a key where every client begins: on `/v2/`.
+///
+/// # Errors
+/// A breach where it is refused.
+pub async fn works(bench: &Bench, account: &Account) -> Result<Arc<Exchange>, Halt> {
+    let exchange = bench.wire.send(Request::get("/v2/").by(account)).await?;
+    expect::status(&exchange, 200, bench.wire.redactor())?;
+    Ok(exchange)
+}
+
+/// Reads a list of keys.
+///
+/// # Errors
+/// A breach where it is none.
+pub fn listed(bench: &Bench, exchange: &Arc<Exchange>) -> Result<Vec<Described>, Halt> {
+    expect::status(exchange, 200, bench.wire.redactor())?;
+    let body = expect::object(exchange, bench.wire.redactor())?;
+    let keys = body.get("apiKeys").cloned().unwrap_or_default();
+    serde_json::from_value(keys).map_err(|error| {
+        Breach::new("the list of keys describes each", format!("it does not: {error}"), exchange).into()
+    })
+}

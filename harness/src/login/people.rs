@@ -1,0 +1,141 @@
+//! Who logs in: the people of a lab, and the test person of a live registry.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use zot_verify_model::Secret;
+
+use super::jar::Jar;
+use super::keys::{self, Minted, Wish};
+use super::{SignedIn, sign_in};
+use crate::bench::Bench;
+use crate::bounds;
+use crate::run::outcome::Halt;
+
+/// Somebody in a lab. zot knows people by their names alone, so whoever's groups or keys a part changes has a name that
+/// no other part uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Person {
+    /// The name at the issuer and, by `preferred_username`, in zot.
+    pub name: &'static str,
+    /// The groups that the issuer names.
+    pub groups: &'static [&'static str],
+}
+
+/// The group that may create and nothing more.
+pub const WORKLOADS: &[&str] = &["artifact-workloads"];
+/// The group that may do everything.
+pub const ADMINS: &[&str] = &["admins"];
+
+/// Whoever pushes from CI.
+pub const CI: Person = Person { name: "zv-ci", groups: WORKLOADS };
+/// Whoever breaks the glass.
+pub const ADMIN: Person = Person { name: "zv-admin", groups: ADMINS };
+/// Somebody who can log in, and is in no group.
+pub const NOBODY: Person = Person { name: "zv-nobody", groups: &[] };
+
+/// What somebody types into the issuer's form.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// The user name.
+    pub name: String,
+    /// The password.
+    pub password: Secret,
+    /// What the tokens shall claim; only the issuer of a lab takes wishes.
+    pub claims: Option<Value>,
+}
+
+impl Person {
+    /// This person at the door: in a lab with the lab's password; on a live registry the test person of the environment,
+    /// whoever was asked for.
+    ///
+    /// # Errors
+    /// Skip where a live run has no test person.
+    pub fn visits(self, bench: &Bench) -> Result<Visitor, Halt> {
+        self.claiming(bench, json!({ "groups": self.groups }))
+    }
+
+    /// This person, with tokens that claim something of their own.
+    ///
+    /// # Errors
+    /// As [`Person::visits`].
+    pub fn claiming(self, bench: &Bench, claims: Value) -> Result<Visitor, Halt> {
+        if let Some(password) = &bench.deployment.password {
+            return Ok(Visitor { name: self.name.into(), password: password.clone(), claims: Some(claims) });
+        }
+        let person = bench.deployment.accounts.person.as_ref().ok_or_else(|| {
+            Halt::Skip("needs somebody to log in: give ZOT_VERIFY_OIDC_USER and ZOT_VERIFY_OIDC_PASSWORD".into())
+        })?;
+        Ok(Visitor { name: person.name.clone(), password: person.secret.clone(), claims: None })
+    }
+}
+
+/// Everybody's session and key, made at the first use, and once.
+#[derive(Debug, Default)]
+pub struct People(Mutex<HashMap<&'static str, Arc<Belongings>>>);
+
+#[derive(Debug, Default)]
+struct Belongings {
+    session: OnceCell<Result<SignedIn, Halt>>,
+    key: OnceCell<Result<Minted, Halt>>,
+}
+
+impl People {
+    /// Somebody's session, as it is for the part that judges it.
+    ///
+    /// # Errors
+    /// As [`sign_in`].
+    pub async fn judged_session(&self, bench: &Bench, who: Person) -> Result<SignedIn, Halt> {
+        let belongings = self.of(who);
+        let made = async { sign_in(bench, &who.visits(bench)?, Jar::default()).await };
+        belongings.session.get_or_init(|| made).await.clone()
+    }
+
+    /// Somebody's key, as it is for the part that judges it.
+    ///
+    /// # Errors
+    /// As [`keys::mint`], and as [`People::session`].
+    pub async fn judged_key(&self, bench: &Bench, who: Person) -> Result<Minted, Halt> {
+        let belongings = self.of(who);
+        let made = async {
+            let session = self.session(bench, who).await?;
+            let minted = keys::mint(bench, &session, &Wish::new("zot-verify", bounds::KEY)).await?;
+            keys::works(bench, &minted.account).await?;
+            Ok(minted)
+        };
+        belongings.key.get_or_init(|| made).await.clone()
+    }
+
+    /// Somebody's session, for a part that only needs one.
+    ///
+    /// # Errors
+    /// Skip where there is none; only the part that judges the login reports why.
+    pub async fn session(&self, bench: &Bench, who: Person) -> Result<SignedIn, Halt> {
+        self.judged_session(bench, who).await.map_err(|halt| needed(halt, who, "a login that ends in a session"))
+    }
+
+    /// Somebody's key, for a part that only needs one.
+    ///
+    /// # Errors
+    /// As [`People::session`].
+    pub async fn key(&self, bench: &Bench, who: Person) -> Result<Minted, Halt> {
+        self.judged_key(bench, who).await.map_err(|halt| needed(halt, who, "an API key that works"))
+    }
+
+    fn of(&self, who: Person) -> Arc<Belongings> {
+        let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(people.entry(who.name).or_default())
+    }
+}
+
+/// A set-up that another part judges: here its breach is only a missing footing. Only [`CI`]'s is judged; with anybody
+/// else's we could not tell.
+fn needed(halt: Halt, who: Person, what: &str) -> Halt {
+    match halt {
+        Halt::Breach(breach) if who == CI => Halt::Skip(format!("needs {what}: {}", breach.observed)),
+        Halt::Breach(breach) => Halt::Error(format!("needs {what} for {}: {}", who.name, breach.observed)),
+        other => other,
+    }
+}
