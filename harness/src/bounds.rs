@@ -71,3 +71,13 @@ pub const KEY: Duration = Duration::from_secs(10 * 60);
 
 /// How many pages an issuer may lead through until it sends the browser back.
 pub const HOPS: usize = 8;
+
+/// How long the keys last that are to expire while a run looks on: as long as the machine needs to use one first.
+pub const SHORT_LIVES: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_millis(500), Duration::from_millis(1500), Duration::from_millis(4000)];
+
+/// How long the keys of a lab's people last: until long after the lab.
+pub const LAB_KEY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// From when on a key's end is near enough to say so.
+pub const KEY_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);

@@ -1,7 +1,9 @@
 //! All checks, joined. Lists, explanations, plans and the self-test are made from this table.
 
 use crate::check::{Check, Part, Saboteur};
-use crate::checks::{cookies, login, metrics, personas, pull, push, session, version};
+use crate::checks::{
+    apikey, apikey_expiry, apikey_limits, cookies, credentials, login, metrics, personas, pull, push, session, version,
+};
 use crate::error::Trouble;
 use crate::settings::nearest;
 
@@ -10,9 +12,13 @@ pub const CHECKS: &[&Check] = &[
     &pull::CHECK,
     &personas::CHECK,
     &push::CHECK,
+    &credentials::CHECK,
     &login::CHECK,
     &session::CHECK,
     &cookies::CHECK,
+    &apikey::CHECK,
+    &apikey_limits::CHECK,
+    &apikey_expiry::CHECK,
     &metrics::CHECK,
     &version::CHECK,
 ];

@@ -1,6 +1,10 @@
 //! The checks, one file a concern. [`crate::catalogue`] joins what they declare.
 
+pub mod apikey;
+pub mod apikey_expiry;
+pub mod apikey_limits;
 pub mod cookies;
+pub mod credentials;
 pub mod expect;
 pub mod exposition;
 pub mod login;

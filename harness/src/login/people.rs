@@ -101,7 +101,7 @@ impl People {
         let belongings = self.of(who);
         let made = async {
             let session = self.session(bench, who).await?;
-            let minted = keys::mint(bench, &session, &Wish::new("zot-verify", bounds::KEY)).await?;
+            let minted = keys::mint(bench, &session, &Wish::new("zot-verify", bounds::LAB_KEY)).await?;
             keys::works(bench, &minted.account).await?;
             Ok(minted)
         };

@@ -151,7 +151,9 @@ impl Shared {
         let by = request.account.as_ref().map(|account| self.credentials(account, &request.target, &url)).transpose();
         let by = by.map_err(|why| WireError::withheld(&line, why, &self.redactor))?;
         let mut headers = headers;
-        headers.extend(by.map(|value| (AUTHORIZATION, value)));
+        if let Some(value) = by {
+            headers.append(AUTHORIZATION, value);
+        }
         let mut builder = self.client.request(request.method.clone(), url.clone()).headers(headers.clone());
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());

@@ -4,7 +4,7 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::check::{Need, Saboteur, saboteur};
-use crate::run::outcome::Verdict::Fail;
+use crate::run::outcome::Verdict::{Fail, Warn};
 
 const CALLBACK: When = When::path("/zot/auth/callback/*");
 const KEYS: When = When::path("/zot/auth/apikey");
@@ -63,8 +63,18 @@ pub(super) const ALL: &[Saboteur] = &[
         &[("login.session/session", Fail), ("login.session/log-out", Fail)],
         &[]
     ),
-    saboteur!("known-by-email", &[Fault::Config(BY_EMAIL)], &[("login.session/name", Fail)], &[]),
-    saboteur!("everybody-may-create", &[Fault::Config(EVERYBODY_CREATES)], &[("login.session/groups", Fail)], &[]),
+    saboteur!(
+        "known-by-email",
+        &[Fault::Config(BY_EMAIL)],
+        &[("login.session/name", Fail), ("apikey.create/works", Fail)],
+        takes & [Need::Key]
+    ),
+    saboteur!(
+        "everybody-may-create",
+        &[Fault::Config(EVERYBODY_CREATES)],
+        &[("login.session/groups", Fail), ("apikey.limits/lost-group", Warn)],
+        &[]
+    ),
     saboteur!("log-out-does-nothing", &[Fault::Proxy(&LOGOUT_IDLE)], &[("login.session/log-out", Fail)], &[]),
     saboteur!("log-out-gone", &[Fault::Proxy(&LOGOUT_GONE)], &[("login.session/log-out", Fail)], &[]),
     saboteur!("any-state-will-do", &[Fault::Proxy(&ANY_STATE)], &[("login.session/state", Fail)], &[]),

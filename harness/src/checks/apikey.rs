@@ -1,0 +1,219 @@
+//! `apikey.create`: somebody who is logged in makes, lists and revokes keys, and nobody else does.
+
+mod saboteurs;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::expect;
+use crate::bench::Bench;
+use crate::bounds;
+use crate::check::{Check, Need, part};
+use crate::login::keys::{self, Described, Minted, Wish};
+use crate::login::people::{CI, Person, WORKLOADS};
+use crate::login::{self, SignedIn};
+use crate::patience::Patience;
+use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::wire::{Exchange, Request};
+
+/// Whose keys are listed.
+const KEEPER: Person = Person { name: "zv-keeper", groups: WORKLOADS };
+/// Whose key expires.
+const MAYFLY: Person = Person { name: "zv-mayfly", groups: WORKLOADS };
+/// Whose key is revoked.
+const REVOKER: Person = Person { name: "zv-revoker", groups: WORKLOADS };
+
+/// What making a key asks, the login included.
+const MAKES: &[&str] = &["GET *", "POST *"];
+
+/// What the check declares.
+pub const CHECK: Check = Check {
+    id: "apikey.create",
+    title: "who is logged in makes, lists and revokes API keys; nobody else does",
+    requirement: "CI pushes with a key that somebody made after a login (the owner's checklist, \"API key generation \
+                  works\"); a key that outlives its date or its revocation is a door nobody watches. zot issues 2252, \
+                  3773.",
+    parts: &[
+        part!(
+            "works",
+            "a new key is shown once and works at once",
+            MAKES,
+            Requirement,
+            WritesCanary,
+            &[Need::Session],
+            works
+        ),
+        part!(
+            "listed",
+            "the list describes it as it was asked for, and never shows it",
+            MAKES,
+            Requirement,
+            WritesCanary,
+            &[Need::Key],
+            listed
+        ),
+        part!("expires", "it works until its date and not after", MAKES, Requirement, LabOnly, &[Need::Key], expires),
+        part!(
+            "revoked",
+            "it stops working when it is revoked",
+            &["GET *", "POST *", "DELETE /zot/auth/apikey?*"],
+            Requirement,
+            WritesCanary,
+            &[Need::Key],
+            revoked
+        ),
+        part!(
+            "anonymous",
+            "nobody makes or sees keys without a login",
+            &["GET /zot/auth/apikey", "POST /zot/auth/apikey"],
+            Requirement,
+            LabOnly,
+            &[],
+            anonymous
+        ),
+    ],
+    saboteurs: saboteurs::ALL,
+};
+
+async fn works(bench: Bench) -> Judged {
+    let minted = bench.setup.people.judged_key(&bench, CI).await?;
+    let answer = keys::works(&bench, &minted.account).await?;
+    Ok(Proof::of("made, and accepted at once", &minted.exchange).and(&answer))
+}
+
+/// A key of somebody's own. That keys are made at all is for the part `works` to judge.
+pub(super) async fn own_key(bench: &Bench, who: Person, wish: &Wish) -> Result<(SignedIn, Minted), Halt> {
+    // Where CI gets no key nobody does, and that is reported once.
+    bench.setup.people.key(bench, CI).await?;
+    let session = bench.setup.people.session(bench, who).await?;
+    let minted = keys::mint(bench, &session, wish).await.map_err(|halt| match halt {
+        Halt::Breach(breach) => Halt::Error(format!("needs a key for {}: {}", who.name, breach.observed)),
+        other => other,
+    })?;
+    Ok((session, minted))
+}
+
+/// The key of this identifier in its owner's list.
+async fn find(bench: &Bench, owner: &SignedIn, uuid: &str) -> Result<(Arc<Exchange>, Option<Described>), Halt> {
+    let exchange = bench.wire.send(owner.asks(keys::list())).await?;
+    let known = keys::listed(bench, &exchange)?;
+    Ok((exchange, known.into_iter().find(|key| key.uuid == uuid)))
+}
+
+async fn listed(bench: Bench) -> Judged {
+    let mut wish = Wish::new("zot-verify listed", bounds::KEY);
+    wish.scopes = vec!["zot-verify/**".into()];
+    let asked = SystemTime::now() + wish.lasts;
+    let (owner, minted) = own_key(&bench, KEEPER, &wish).await?;
+    let (list, found) = find(&bench, &owner, &minted.described.uuid).await?;
+    let expected = "the list has the new key, under its label and with its date";
+    let Some(found) = found else {
+        return Err(Breach::new(expected, "it is not there", &list).into());
+    };
+    let date = when(&found.expiration_date).map(SystemTime::from);
+    // Between the wish and its sending passes less than a second.
+    let off = date.map(|date| date.duration_since(asked).unwrap_or_else(|error| error.duration()));
+    if found.label != wish.label || off.is_none_or(|off| off > bounds::SETTLE) {
+        let observed = format!("label `{}`, date `{}`", found.label, found.expiration_date);
+        return Err(Breach::new(expected, observed, &list).into());
+    }
+    let text = list.text().unwrap_or_default();
+    let secret = minted.account.secret.expose().trim_start_matches("zak_");
+    if text.contains(secret) || text.contains("zak_") {
+        return Err(Breach::new("the list never shows a key", "it shows one", &list).into());
+    }
+    Ok(Proof::of("listed with label and date, and not shown", &list).and(&minted.exchange))
+}
+
+/// Uses a key where a public list would answer anybody: a key that is no longer good must not become nobody's.
+async fn use_key(bench: &Bench, key: &Minted) -> Result<Arc<Exchange>, Halt> {
+    Ok(bench.wire.send(Request::get("/v2/_catalog").by(&key.account)).await?)
+}
+
+async fn expires(bench: Bench) -> Judged {
+    // A busy machine may need longer than the first date grants to use the key at all.
+    for lasts in bounds::SHORT_LIVES {
+        let (_, minted) = own_key(&bench, MAYFLY, &Wish::new("zot-verify expires", lasts)).await?;
+        let Some(until) = when(&minted.described.expiration_date).map(SystemTime::from) else {
+            let observed = format!("`{}`", minted.described.expiration_date);
+            return Err(Breach::new("a new key has the date that was asked for", observed, &minted.exchange).into());
+        };
+        let before = use_key(&bench, &minted).await?;
+        if before.status() == 401 && SystemTime::now() >= until {
+            continue;
+        }
+        expect::status(&before, 200, bench.wire.redactor())?;
+        let patience = Patience::new(lasts + bounds::SETTLE, bounds::POLL);
+        let mut after = use_key(&bench, &minted).await?;
+        while after.status() == 200 && patience.another_look().await {
+            after = use_key(&bench, &minted).await?;
+        }
+        if after.status() != 401 {
+            let expected = format!("the key is refused with 401 after its date, {} ms ahead", lasts.as_millis());
+            return Err(Breach::new(expected, expect::observed(&after), &after).into());
+        }
+        if SystemTime::now() < until {
+            let observed = format!("refused before it, at {}", humantime::format_rfc3339_millis(SystemTime::now()));
+            return Err(Breach::new("the key works until its date", observed, &after).into());
+        }
+        return Ok(Proof::of(
+            format!("200 before its date, {} ms ahead, 401 after it", lasts.as_millis()),
+            &minted.exchange,
+        )
+        .and(&before)
+        .and(&after));
+    }
+    Err(Halt::Error("no key was used before its date; the machine is too busy".into()))
+}
+
+async fn revoked(bench: Bench) -> Judged {
+    let (owner, minted) = own_key(&bench, REVOKER, &Wish::new("zot-verify revoked", bounds::KEY)).await?;
+    let before = use_key(&bench, &minted).await?;
+    expect::status(&before, 200, bench.wire.redactor())?;
+    let revoked = bench.wire.send(owner.asks(keys::revoke(&minted.described.uuid))).await?;
+    expect::status(&revoked, 200, bench.wire.redactor())?;
+    let after = use_key(&bench, &minted).await?;
+    if after.status() != 401 {
+        return Err(Breach::new("a revoked key is refused with 401", expect::observed(&after), &after).into());
+    }
+    let (list, found) = find(&bench, &owner, &minted.described.uuid).await?;
+    if found.is_some() {
+        return Err(Breach::new("a revoked key is not listed", "it still is", &list).into());
+    }
+    Ok(Proof::of("200 before, 401 after", &revoked).and(&before).and(&after).and(&list))
+}
+
+async fn anonymous(bench: Bench) -> Judged {
+    let wish = Wish::new("zot-verify anonymous", bounds::KEY);
+    let page = |request: Request| request.header(login::UI_CLIENT.0, login::UI_CLIENT.1);
+    let mut proof: Option<Proof> = None;
+    // zot answers 500 where 401 is meant (observed on v2.1.20); that nothing comes of it is what counts.
+    for request in [wish.request(), page(wish.request()), keys::list(), page(keys::list())] {
+        let answer = bench.wire.send(request).await?;
+        let shown = answer.json().is_some_and(|body| body.get("apiKey").is_some() || body.get("apiKeys").is_some());
+        if answer.status() < 400 || shown {
+            let line = answer.line(bench.wire.redactor());
+            let observed = if shown { format!("{} with keys", answer.status()) } else { expect::observed(&answer) };
+            return Err(Breach::new(format!("{line} is refused without a login"), observed, &answer).into());
+        }
+        proof = Some(match proof {
+            None => Proof::of(format!("refused with {}", answer.status()), &answer),
+            Some(proof) => proof.and(&answer),
+        });
+    }
+    proof.ok_or_else(|| Halt::Error("nothing was asked".into()))
+}
+
+/// A date of zot's, which has the zone of zot's clock; the zero date means never.
+pub fn when(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().filter(|date| date.year() > 1)
+}
+
+/// How long it is from now to `date`; nothing where it has passed.
+#[must_use]
+pub fn left(date: OffsetDateTime) -> Duration {
+    SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default()
+}
