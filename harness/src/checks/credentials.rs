@@ -2,13 +2,15 @@
 
 mod saboteurs;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::Method;
 use uuid::Uuid;
 use zot_verify_model::{Account, Secret};
 
-use super::{apikey, expect};
+use super::apikey::{self, Mayfly};
+use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, part};
@@ -17,7 +19,7 @@ use crate::login::people::{CI, Person, WORKLOADS};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::Kind;
-use crate::wire::{Request, challenge};
+use crate::wire::{Exchange, Request, challenge};
 
 /// Whose key is revoked before it is tried.
 const REVOKED: Person = Person { name: "zv-without-key", groups: WORKLOADS };
@@ -83,7 +85,7 @@ async fn refused(bench: &Bench, name: &str, bad: Bad<'_>) -> Judged {
     Ok(Proof::of("401 on /v2/ and on a write, and nothing changed", &write).and(&ping).and(&before).and(&after))
 }
 
-fn denies(bench: &Bench, answer: &std::sync::Arc<crate::wire::Exchange>) -> Result<(), Halt> {
+fn denies(bench: &Bench, answer: &Arc<Exchange>) -> Result<(), Halt> {
     let line = answer.line(bench.wire.redactor());
     if answer.status() != 401 {
         let expected = format!("{line} with bad credentials answers 401");
@@ -149,11 +151,12 @@ async fn revoked(bench: Bench) -> Judged {
 }
 
 async fn expired(bench: Bench) -> Judged {
-    let lasts = bounds::SHORT_LIVES[0];
-    let (_, minted) = apikey::own_key(&bench, EXPIRED, &Wish::new("zot-verify expired", lasts)).await?;
-    let date = apikey::when(&minted.described.expiration_date);
-    let Some(date) = date else { return Err(Halt::Error("the key has no date".into())) };
-    let patience = Patience::new(lasts + bounds::SETTLE, bounds::POLL);
-    while apikey::left(date) > Duration::ZERO && patience.another_look().await {}
+    let Mayfly { minted, until, .. } = apikey::mayfly(&bench, EXPIRED).await.map_err(|halt| match halt {
+        Halt::Breach(breach) => Halt::Skip(format!("needs a key that ends: {}", breach.observed)),
+        other => other,
+    })?;
+    let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+    let patience = Patience::new(left + bounds::SETTLE, bounds::POLL);
+    while SystemTime::now() < until && patience.another_look().await {}
     refused(&bench, "expired", &|request| request.by(&minted.account)).await
 }

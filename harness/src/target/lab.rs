@@ -66,6 +66,8 @@ pub struct Lab {
     config: ZotConfig,
     mirror: Option<Mirror>,
     changes: Vec<String>,
+    /// What everybody signs in with at the issuer.
+    password: Secret,
     /// Whether the configuration that was given is of a registry that people reach over https.
     https: bool,
     made_of: Zot,
@@ -159,7 +161,7 @@ impl LabSpec {
         let spec = IssuerSpec {
             client_id: self.client_id.clone(),
             client_secret: secret.clone(),
-            password,
+            password: password.clone(),
             redirect_uris: callbacks(&self.config, &external),
             profile: Profile::Authentik,
             mode: self.issuer,
@@ -204,6 +206,7 @@ impl LabSpec {
             config,
             mirror,
             changes,
+            password,
             https,
             made_of,
             marker,
@@ -290,7 +293,7 @@ impl Lab {
             issuer: Url::parse(&issuer).ok(),
             scopes: scopes(provider.as_ref()),
             provider: provider.map_or_else(|| "oidc".into(), |provider| provider.key),
-            password: None,
+            password: Some(self.password.clone()),
             accounts: Accounts::default(),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),
             image: Ok(ImageName { repository: repository.into(), reference: tag.into() }),

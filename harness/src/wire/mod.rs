@@ -227,7 +227,9 @@ impl Shared {
     /// Values that are secrets from birth: cookies, and what an OpenID login hands about.
     fn meet(&self, exchange: &Exchange) {
         for cookie in exchange.headers("set-cookie") {
-            if let Some((name, value)) = cookie.split(';').next().and_then(|pair| pair.split_once('=')) {
+            let pair = cookie.split(';').next().and_then(|pair| pair.split_once('='));
+            // zot tells scripts the user's name in one, which is no secret and stands in many a line.
+            if let Some((name, value)) = pair.filter(|(name, _)| name.trim() != "user") {
                 self.redactor.learn_met(&format!("cookie {}", name.trim()), value.trim());
             }
         }
