@@ -23,7 +23,7 @@ pub(crate) fn parts_send_what_they_declare(zot: &Zot) -> Result<(), Failed> {
     for outcome in &outcomes {
         for part in &outcome.parts {
             let recognised = part.part.asks.is_empty();
-            for evidence in part.evidence.iter().filter(|_| !recognised) {
+            for evidence in part.record.evidence().iter().filter(|_| !recognised) {
                 let path = evidence.url.splitn(4, '/').nth(3).unwrap_or_default();
                 let sent = format!("{} /{path}", evidence.method);
                 if !part.part.asks.iter().any(|asks| declared(asks, &sent)) {

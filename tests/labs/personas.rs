@@ -22,9 +22,11 @@ pub(crate) fn send_what_programs_send(zot: &Zot) -> Result<(), Failed> {
     let [personas] = &outcomes[..] else { return Err("pull.personas did not run".into()) };
     for (persona, outcome) in PERSONAS.iter().zip(&personas.parts) {
         let recording = recording(persona.id)?;
-        let imitated = outcome.evidence.iter().map(imitated).collect();
+        let imitated = outcome.record.evidence().iter().map(imitated).collect();
         if ordered(imitated) != ordered(recording) {
-            return Err(format!("{} does not ask as its program does: {:#?}", persona.id, outcome.evidence).into());
+            return Err(
+                format!("{} does not ask as its program does: {:#?}", persona.id, outcome.record.evidence()).into()
+            );
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use zot_verify::check::{Check, Effect, Level, Part, Probe, Profile};
 use zot_verify::run::event::{Counts, Header, Summary};
 use zot_verify::run::exit::Exit;
 use zot_verify::run::note::Note;
-use zot_verify::run::outcome::{CheckOutcome, Halt, Hint, PartOutcome, Verdict};
+use zot_verify::run::outcome::{CheckOutcome, Halt, Hint, PartOutcome, Record, Verdict};
 use zot_verify::settings::{Day, Intent, IntentSource, Waiver};
 use zot_verify::wire::Evidence;
 
@@ -103,7 +103,7 @@ fn judged(check: &'static Check, verdicts: [(Verdict, &str); 2]) -> CheckOutcome
         hint: None,
         waiver: None,
         curl: None,
-        evidence: Vec::new(),
+        record: Record::new(Vec::new),
         duration: Duration::from_millis(20),
         requests: 1,
     });
@@ -123,11 +123,9 @@ fn broken(part: &mut PartOutcome, expected: &str, cause: &str, cure: Option<&str
     part.curl = Some("curl -sS -i https://r.test/v2/".into());
 }
 
-/// One check of each verdict.
-pub(crate) fn outcomes() -> Vec<CheckOutcome> {
-    use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
-    let mut good = judged(&GOOD, [(Pass, "12 bytes"), (Skipped, "needs an image;\ngive --pull-image")]);
-    good.parts[0].evidence.push(Evidence {
+/// What may be shown of an exchange.
+fn evidence() -> Evidence {
+    Evidence {
         method: "GET".into(),
         url: "https://r.test/v2/".into(),
         request_headers: vec![("user-agent".into(), "curl/8".into())],
@@ -137,7 +135,14 @@ pub(crate) fn outcomes() -> Vec<CheckOutcome> {
         body_sha256: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a".into(),
         duration_ms: 7,
         curl: "curl -sS -i https://r.test/v2/".into(),
-    });
+    }
+}
+
+/// One check of each verdict.
+pub(crate) fn outcomes() -> Vec<CheckOutcome> {
+    use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
+    let mut good = judged(&GOOD, [(Pass, "12 bytes"), (Skipped, "needs an image;\ngive --pull-image")]);
+    good.parts[0].record = Record::new(|| vec![evidence()]);
     let mut warned = judged(&WARNED, [(Warn, "401"), (Warn, "401")]);
     for part in &mut warned.parts {
         broken(part, "GET /v2/ answers 200", "changed in zot v2.1.16", None);

@@ -10,7 +10,7 @@ use super::apikey::{left, when};
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, Need, part};
+use crate::check::{Check, Need, Profile, part};
 use crate::login::keys;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 
@@ -22,6 +22,7 @@ pub const CHECK: Check = Check {
     title: "CI's key is accepted, and days are left until it expires",
     requirement: "A key that expires, or a registry that has lost its database of keys, stops every build, and nothing \
                   warns (the owner's keys last 90 days; zot issue 3773).",
+    profile: Profile::Full,
     parts: &[
         part!("accepted", "the registry knows CI's key", ASKS, Requirement, Reads, &[Need::Key], accepted),
         part!(

@@ -11,7 +11,7 @@ use super::apikey::left;
 use super::{apikey, expect};
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, Need, part};
+use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::Jar;
 use crate::login::keys::{self, Wish};
 use crate::login::people::{Person, WORKLOADS};
@@ -34,6 +34,7 @@ pub const CHECK: Check = Check {
     title: "a key can do no more than it was made for, and no more than its owner",
     requirement: "A key in CI is the credential most likely to leak; its scopes and its date are what limits the \
                   damage, and leaving a group must reach it (zot advisory GHSA-c9p4-xwr9-rfhx).",
+    profile: Profile::Full,
     parts: &[
         part!(
             "scopes",

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use url::Url;
 
 use crate::bench::Bench;
-use crate::check::{Check, Need, part};
+use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::{Jar, set_cookies};
 use crate::login::people::{ADMINS, CI, Person, WORKLOADS};
 use crate::login::{Browser, SESSION, SignedIn, sign_in};
@@ -33,6 +33,7 @@ pub const CHECK: Check = Check {
     title: "a login's cookies cannot be read, carried off, or given to a browser beforehand",
     requirement: "Whoever has the session cookie is that person until it ends (RFC 6265 section 8; OWASP session \
                   management). zot pull requests 3482 (Secure), 3844 and 4238 (open redirects by callback_ui).",
+    profile: Profile::Full,
     parts: &[
         part!("http-only", "scripts cannot read the session", FLOW, Hardening, Reads, &[Need::Session], http_only),
         part!(

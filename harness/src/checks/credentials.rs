@@ -13,7 +13,7 @@ use super::apikey::{self, Mayfly};
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
-use crate::check::{Check, Need, part};
+use crate::check::{Check, Need, Profile, part};
 use crate::login::keys::{self, Wish};
 use crate::login::people::{CI, Person, WORKLOADS};
 use crate::patience::Patience;
@@ -34,6 +34,7 @@ pub const CHECK: Check = Check {
     title: "credentials that are not good are refused, wherever they are tried",
     requirement: "`docker login` and every push must tell a wrong key from a right one (RFC 9110 section 11.6.1, RFC \
                   7617): what is refused is answered 401 with a challenge, and changes nothing. zot pull request 3673.",
+    profile: Profile::Full,
     parts: &[
         part!("password", "a wrong password", ASKS, Requirement, RefusedWrite, &[], password),
         part!("unknown-key", "a key that was never made", ASKS, Requirement, RefusedWrite, &[], unknown_key),

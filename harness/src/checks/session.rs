@@ -6,7 +6,7 @@ use http::Method;
 
 use super::expect;
 use crate::bench::Bench;
-use crate::check::{Check, Need, part};
+use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::Jar;
 use crate::login::people::{CI, NOBODY, Person, WORKLOADS};
 use crate::login::{self, Browser, SESSION, keys};
@@ -30,6 +30,7 @@ pub const CHECK: Check = Check {
     requirement: "People sign in at the issuer and come back with a session that has their name and groups (the owner's \
                   checklist, \"OIDC browser login works\"; OpenID Connect Core section 3.1.2; RFC 6749 section 10.12 \
                   for state). zot pull requests 3101, 3999 and 4028 changed where names and groups come from.",
+    profile: Profile::Checklist,
     parts: &[
         part!(
             "session",

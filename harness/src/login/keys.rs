@@ -24,8 +24,8 @@ pub struct Wish {
     pub label: String,
     /// The repositories that it is for.
     pub scopes: Vec<String>,
-    /// When it expires, from now.
-    pub lasts: Duration,
+    /// When it expires.
+    pub until: SystemTime,
 }
 
 /// A key as the registry describes it.
@@ -61,18 +61,23 @@ pub struct Minted {
 }
 
 impl Wish {
-    /// A key for everything, under this label.
+    /// A key for everything, under this label, that expires so long from now.
     #[must_use]
     pub fn new(label: impl Into<String>, lasts: Duration) -> Self {
-        Self { label: label.into(), scopes: Vec::new(), lasts }
+        Self { label: label.into(), scopes: Vec::new(), until: SystemTime::now() + lasts }
     }
 
     /// The request that makes it.
     #[must_use]
     pub fn request(&self) -> Request {
-        let until = humantime::format_rfc3339_millis(SystemTime::now() + self.lasts).to_string();
         Request::new(Method::POST, PATH)
-            .json(&json!({ "label": self.label, "scopes": self.scopes, "expirationDate": until }))
+            .json(&json!({ "label": self.label, "scopes": self.scopes, "expirationDate": self.date() }))
+    }
+
+    /// Its date as it is asked for: RFC 3339, to the millisecond.
+    #[must_use]
+    pub fn date(&self) -> String {
+        humantime::format_rfc3339_millis(self.until).to_string()
     }
 }
 

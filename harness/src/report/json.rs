@@ -111,7 +111,7 @@ struct PartOf<'a> {
 struct EvidenceOf<'a> {
     part: &'a str,
     #[serde(flatten)]
-    evidence: &'a Evidence,
+    evidence: Evidence,
 }
 
 impl<'a> Report<'a> {
@@ -183,7 +183,9 @@ impl<'a> ResultOf<'a> {
             evidence: outcome
                 .parts
                 .iter()
-                .flat_map(|part| part.evidence.iter().map(|evidence| EvidenceOf { part: part.part.name, evidence }))
+                .flat_map(|part| {
+                    part.record.evidence().into_iter().map(|evidence| EvidenceOf { part: part.part.name, evidence })
+                })
                 .collect(),
         }
     }

@@ -1,5 +1,6 @@
 //! What a part found, and what becomes of it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -183,11 +184,36 @@ pub struct PartOutcome {
     /// The request that shows a breach, as a curl line.
     pub curl: Option<String>,
     /// Every exchange behind the verdict.
-    pub evidence: Vec<Evidence>,
+    pub record: Record,
     /// How long the part took.
     pub duration: Duration,
     /// How many requests it sent itself.
     pub requests: usize,
+}
+
+/// The evidence behind a verdict, made when somebody asks: most runs tell verdicts alone, and redaction is most of the
+/// work.
+#[derive(Clone)]
+pub struct Record(Arc<dyn Fn() -> Vec<Evidence> + Send + Sync>);
+
+impl Record {
+    /// A record that `make` makes.
+    #[must_use]
+    pub fn new(make: impl Fn() -> Vec<Evidence> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// What may be shown of each exchange, in order.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<Evidence> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Record")
+    }
 }
 
 /// A judged check.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::outcome::{CheckOutcome, Halt, Judged, PartOutcome, Verdict};
+use super::outcome::{CheckOutcome, Halt, Judged, PartOutcome, Record, Verdict};
 use super::plan::{Plan, PlannedCheck, PlannedPart};
 use crate::bench::Bench;
 use crate::check::{Level, Probe};
@@ -129,7 +129,7 @@ impl Asked<'_> {
             hint: None,
             waiver: None,
             curl: None,
-            evidence: Vec::new(),
+            record: Record::new(Vec::new),
             duration,
             requests: own.len(),
         };
@@ -154,7 +154,7 @@ impl Asked<'_> {
                 outcome.expected = Some(redact(&breach.expected));
                 outcome.observed = Some(redact(&breach.observed));
                 outcome.hint = breach.hint;
-                outcome.curl = breach.exchange.as_ref().map(|exchange| exchange.evidence(wire.redactor()).curl);
+                outcome.curl = breach.exchange.as_ref().map(|exchange| exchange.curl(wire.redactor()));
                 behind = joined(behind, breach.exchange.as_slice());
             }
             Ended::Judged(Err(Halt::Error(why))) => outcome.reason = redact(&why),
@@ -170,7 +170,8 @@ impl Asked<'_> {
                 outcome.reason = "interrupted".into();
             }
         }
-        outcome.evidence = behind.iter().map(|exchange| exchange.evidence(wire.redactor())).collect();
+        let redactor = wire.redactor().clone();
+        outcome.record = Record::new(move || behind.iter().map(|exchange| exchange.evidence(&redactor)).collect());
         outcome
     }
 }

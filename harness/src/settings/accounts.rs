@@ -1,10 +1,11 @@
 //! Who the run may act as. Secrets come from the environment, or from a file that the environment names.
 
-use url::{Host, Url};
+use url::Url;
 use zot_verify_model::{Account, Secret};
 
 use super::Origin;
 use crate::error::Trouble;
+use crate::wire::is_private;
 
 /// The variables that hold the key of the CI account; the first that is set counts.
 const CI_KEYS: [&str; 2] = ["ZOT_VERIFY_API_KEY", "ZOT_CI_API_KEY"];
@@ -162,17 +163,6 @@ fn name_of(
         )
         .cure(format!("set {user}, or unset {secret}"))),
     }
-}
-
-/// Whether nobody on the way can read what goes there.
-fn is_private(url: &Url) -> bool {
-    let here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || here
 }
 
 #[cfg(test)]

@@ -104,7 +104,8 @@ impl Exchange {
     }
 
     /// The same request for a person to repeat, secrets named and not shown.
-    fn curl(&self, redactor: &Redactor) -> String {
+    #[must_use]
+    pub fn curl(&self, redactor: &Redactor) -> String {
         let mut words = vec!["curl".to_owned(), "-sS".into(), "-i".into()];
         match self.method {
             Method::GET => {}
