@@ -24,8 +24,6 @@ pub struct SyncContent {
     pub prefix: String,
     /// The path under which they are kept, without slashes around it.
     pub destination: String,
-    /// Whether the part of the prefix that is no glob is left out of the name.
-    pub strip_prefix: bool,
 }
 
 impl ZotConfig {
@@ -50,7 +48,6 @@ impl ZotConfig {
             SyncContent {
                 prefix: word(&["content", &entry, "prefix"]),
                 destination: word(&["content", &entry, "destination"]),
-                strip_prefix: is_true(&["content", &entry, "stripPrefix"]),
             }
         });
         let urls = at(&["urls"]).and_then(Value::as_array).into_iter().flatten();
@@ -72,18 +69,15 @@ mod tests {
         let config = ZotConfig::parse(
             r#"{"extensions":{"sync":{"registries":[
                 {"urls":["https://up.test/"],"OnDemand":true,"content":[{"prefix":"**","destination":"/docker.io"},
-                    {"prefix":"/library/**","stripPrefix":true}]},
+                    {"prefix":"/library/**"}]},
                 {"urls":["https://other.test"],"pollInterval":"6h","onlySigned":true}]}}}"#,
         )
         .unwrap();
         let [first, second] = &config.sync_registries()[..] else { panic!("two registries") };
         assert_eq!((first.urls[0].as_str(), first.on_demand, first.only_signed), ("https://up.test", true, false));
-        let content = |prefix: &str, destination: &str, strip_prefix| SyncContent {
-            prefix: prefix.into(),
-            destination: destination.into(),
-            strip_prefix,
-        };
-        assert_eq!(first.content, [content("**", "docker.io", false), content("library/**", "", true)]);
+        let content =
+            |prefix: &str, destination: &str| SyncContent { prefix: prefix.into(), destination: destination.into() };
+        assert_eq!(first.content, [content("**", "docker.io"), content("library/**", "")]);
         assert_eq!((second.on_demand, second.only_signed, second.content.len()), (false, true, 0));
     }
 
