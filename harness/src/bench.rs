@@ -8,6 +8,7 @@ use url::Url;
 use zot_verify_model::Account;
 
 use crate::checks::pull::{Stage, Walk};
+use crate::ledger::Ledger;
 use crate::login::Begun;
 use crate::login::people::{ADMIN, CI, People, Person};
 use crate::run::outcome::Halt;
@@ -26,6 +27,8 @@ pub struct Bench {
     pub wire: Wire,
     /// Made at the first use, and once.
     pub setup: Arc<Setup>,
+    /// What is created on the registry is noted here first.
+    pub ledger: Ledger,
 }
 
 /// Set-up that several parts need. It is lazy, so that a fault hits only those that ask for it.

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod check;
 pub mod checks;
 pub mod error;
+pub mod ledger;
 pub mod login;
 pub mod patience;
 pub mod report;

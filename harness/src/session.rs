@@ -10,6 +10,7 @@ use zot_verify_model::Secret;
 
 use crate::bench::{Bench, Setup};
 use crate::error::Trouble;
+use crate::ledger::Ledger;
 use crate::report::{Reporter, printable};
 use crate::run::event::{Counts, Event, Header, Summary};
 use crate::run::exit::Exit;
@@ -89,7 +90,12 @@ impl Session {
                     .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
                 let deployment =
                     live::open(&wire, &intent, settings.config.as_ref(), &settings.accounts, *wait).await?;
-                let (bench, permissions) = (bench(deployment, intent, wire), settings.permissions());
+                let permissions = settings.permissions();
+                let ledger = match &settings.ledger {
+                    Some(place) if permissions.creates() => Ledger::new(place, &around.run, url.as_str()),
+                    _ => Ledger::closed(),
+                };
+                let bench = bench(deployment, intent, wire, ledger);
                 Ok(Self { bench, permissions, lab: None, changes: Vec::new() })
             }
         }
@@ -101,7 +107,7 @@ impl Session {
     /// As [`LabSpec::start`].
     pub async fn lab(spec: &LabSpec, intent: Arc<Intent>, around: &Surroundings) -> Result<Self, Trouble> {
         let (lab, wire, deployment) = spec.start(&around.redactor()).await?;
-        let bench = bench(deployment, intent, wire);
+        let bench = bench(deployment, intent, wire, Ledger::lab());
         Ok(Self { bench, permissions: Permissions::LAB, lab: Some(lab), changes: Vec::new() })
     }
 
@@ -173,8 +179,8 @@ pub fn lab_spec(
     LabSpec::new(zot, config, &intent.client_id, around.program.clone(), &around.run)
 }
 
-fn bench(deployment: crate::target::Deployment, intent: Arc<Intent>, wire: Wire) -> Bench {
-    Bench { deployment: Arc::new(deployment), intent, wire, setup: Arc::new(Setup::default()) }
+fn bench(deployment: crate::target::Deployment, intent: Arc<Intent>, wire: Wire, ledger: Ledger) -> Bench {
+    Bench { deployment: Arc::new(deployment), intent, wire, setup: Arc::new(Setup::default()), ledger }
 }
 
 /// A whole run: plan, open, run, report, close.
@@ -223,13 +229,15 @@ async fn watched(
         })
         .await;
     timer.abort();
-    let exit = Exit::of(&outcomes, *listen.borrow() == End::Interrupted);
+    let ledger = session.bench.ledger.noted(session.bench.wire.redactor());
+    let left = if ledger.remains() { Exit::Remains } else { Exit::Good };
+    let exit = Exit::of(&outcomes, *listen.borrow() == End::Interrupted).or(left);
     let (counts, duration, requests) = (Counts::of(&outcomes), start.elapsed(), session.bench.wire.requests());
     let notes = Note::all(&outcomes, &settings.intent);
     // Closed before the end is told, so that no report says less than the exit code.
     let closed = session.close().await.map_err(|trouble| trouble.among(exit));
     let exit = closed.as_ref().map_or_else(Trouble::exit, |()| exit);
-    let ended = reporter.tell(&Event::Ended(&Summary { counts, notes, exit, duration, requests }));
+    let ended = reporter.tell(&Event::Ended(&Summary { counts, notes, ledger, exit, duration, requests }));
     closed?;
     told.and(ended).map_err(|error| {
         Trouble::unknown("the report could not be written", error.to_string()).cure("check the disk").among(exit)

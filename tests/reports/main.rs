@@ -134,7 +134,10 @@ fn json_has_the_binding_fields_and_no_others() {
         assert_eq!(keys(&report["intent"]), "file sha256");
         let totals = "pass warn fail error skipped waived not_run exit_code duration_ms requests";
         assert_eq!(keys(&report["summary"]), totals);
-        assert_eq!(report["ledger"], Value::Array(Vec::new()));
+        for entry in report["ledger"].as_array().unwrap() {
+            assert_eq!(keys(entry), "at kind repository reference state");
+        }
+        assert_eq!(report["ledger"].as_array().map(Vec::len), Some(run.summary.ledger.items.len()));
         for result in report["results"].as_array().unwrap() {
             let fields =
                 "id title level requirement verdict reason expected observed hint duration_ms requests parts evidence";

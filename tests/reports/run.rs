@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize as _;
 use zot_verify::check::{Check, Effect, Level, Part, Probe, Profile};
+use zot_verify::ledger::{Item, Kind, Noted, State};
 use zot_verify::run::event::{Counts, Header, Summary};
 use zot_verify::run::exit::Exit;
 use zot_verify::run::note::Note;
@@ -30,6 +31,7 @@ impl Run {
         let summary = Summary {
             counts: Counts::of(&outcomes),
             notes,
+            ledger: if outcomes.is_empty() { Noted::default() } else { noted() },
             exit: Exit::of(&outcomes, false),
             duration: Duration::from_millis(1234),
             requests: 5,
@@ -60,7 +62,8 @@ impl Run {
             intent: IntentSource::BuiltIn,
             ..run.header
         };
-        Self { header, ..run }
+        let summary = Summary { ledger: Noted::default(), ..run.summary };
+        Self { header, summary, ..run }
     }
 }
 
@@ -84,6 +87,28 @@ static UNCLEAR: Check = check("made.error", REQUIRED);
 static SKIPPED: Check = check("made.skipped", REQUIRED);
 static MISSING: Check = check("made.missing", REQUIRED);
 static NOT_RUN: Check = check("made.not-run", REQUIRED);
+
+/// What a run wrote: a tag that stays, an upload of which nobody knows, a manifest that is gone.
+fn noted() -> Noted {
+    let item = |number, kind, reference: &str, state| Item {
+        at: "2027-01-31T12:00:00Z".into(),
+        run: "0123abcd".into(),
+        number,
+        registry: "https://r.test/".into(),
+        kind,
+        repository: "team/canary".into(),
+        reference: reference.into(),
+        state,
+        why: None,
+    };
+    let items = vec![
+        item(0, Kind::Upload, "5f1c", State::Planned),
+        item(1, Kind::Manifest, "sha256:0", State::Removed),
+        item(2, Kind::Tag, "v0.0.0-0123abc", State::Kept),
+    ];
+    let file = PathBuf::from("/state/zot-verify/0123abcd.jsonl");
+    Noted { items, file: Some(file), run: "0123abcd".into() }
+}
 
 /// A waiver until a day.
 fn waiver(part: &str) -> Waiver {

@@ -44,6 +44,9 @@ impl<O: Write, E: Write> Brief<O, E> {
         for note in &summary.notes {
             writeln!(self.reasons, "{}", printable(&one_line(&note.to_string())))?;
         }
+        if !summary.ledger.items.is_empty() {
+            writeln!(self.reasons, "ledger: {}", summary.ledger)?;
+        }
         if !self.skipped.is_empty() {
             writeln!(self.reasons, "skipped: {}", self.skipped.join("; "))?;
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Reporter, text};
 use crate::check::Level;
+use crate::ledger::{Item, Kind, State};
 use crate::run::event::{Event, Header, Summary};
 use crate::run::outcome::{CheckOutcome, Verdict};
 use crate::settings::IntentSource;
@@ -49,8 +50,24 @@ struct Report<'a> {
     intent: Option<Intent>,
     summary: Totals,
     results: Vec<ResultOf<'a>>,
-    ledger: [(); 0],
+    ledger: Vec<EntryOf<'a>>,
     notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EntryOf<'a> {
+    at: &'a str,
+    kind: Kind,
+    repository: &'a str,
+    reference: &'a str,
+    state: State,
+}
+
+impl<'a> EntryOf<'a> {
+    fn new(item: &'a Item) -> Self {
+        let Item { at, kind, repository, reference, state, .. } = item;
+        Self { at, kind: *kind, repository, reference, state: *state }
+    }
 }
 
 #[derive(Serialize)]
@@ -145,7 +162,7 @@ impl<'a> Report<'a> {
                 requests: summary.requests,
             },
             results: outcomes.iter().map(|outcome| ResultOf::new(outcome, header)).collect(),
-            ledger: [],
+            ledger: summary.ledger.items.iter().map(EntryOf::new).collect(),
             notes: summary.notes.iter().map(ToString::to_string).collect(),
         }
     }

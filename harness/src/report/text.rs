@@ -110,6 +110,10 @@ impl<W: Write> Text<W> {
             let style = colour(if note.is_grave() { Verdict::Error } else { Verdict::Warn });
             writeln!(self.out, "{style}{:>7}{style:#} {}", "note", printable(&one_line(&note.to_string())))?;
         }
+        if !summary.ledger.items.is_empty() {
+            let style = if summary.ledger.remains() { colour(Verdict::Warn) } else { Style::new().dimmed() };
+            writeln!(self.out, "{style}{:>7}{style:#} {}", "ledger", summary.ledger)?;
+        }
         let told = [
             (counts.fail, Verdict::Fail),
             (counts.error, Verdict::Error),

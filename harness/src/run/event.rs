@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::note::Note;
 use super::outcome::{CheckOutcome, Verdict};
+use crate::ledger::Noted;
 use crate::settings::IntentSource;
 
 /// One thing that happened.
@@ -46,6 +47,8 @@ pub struct Summary {
     pub counts: Counts,
     /// What is to be said of the intent.
     pub notes: Vec<Note>,
+    /// What the run created outside itself.
+    pub ledger: Noted,
     /// What the process will end with.
     pub exit: Exit,
     /// Wall time of the checks.

@@ -23,6 +23,12 @@ impl Permissions {
         Self { lab: false, writes, fills_cache }
     }
 
+    /// Whether something may be created on somebody's registry.
+    #[must_use]
+    pub fn creates(self) -> bool {
+        !self.lab && (self.writes || self.fills_cache)
+    }
+
     /// Why what has this effect is not done, with what would change that.
     #[must_use]
     pub fn refuse(self, effect: Effect) -> Option<&'static str> {

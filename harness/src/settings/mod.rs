@@ -23,6 +23,7 @@ pub use self::waiver::{Day, Waiver};
 use crate::bounds;
 use crate::check::Profile;
 use crate::error::Trouble;
+use crate::ledger::Place;
 use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
 use crate::target::zot::Zot;
@@ -46,8 +47,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// Every secret of the environment, used or not, to be kept out of every output.
     pub secrets: Vec<Secret>,
-    /// Where live writes are noted, if not in the state directory.
-    pub ledger: Option<PathBuf>,
+    /// Where live writes are noted.
+    pub ledger: Option<Place>,
     /// How long the whole run may take.
     pub timeout: Duration,
     /// How results are told.
@@ -218,7 +219,8 @@ impl Settings {
         let residue =
             chooser.choose("residue", args.residue, intended, Some(Residue::default()), |is| is.word().into());
         intent.residue = residue.unwrap_or_default();
-        let ledger = chooser.choose("ledger", args.ledger.clone(), None, None, |path| path.display().to_string());
+        let typed = args.ledger.clone().map(Place::File);
+        let ledger = chooser.choose("ledger", typed, None, Place::of_user(from_environment), Place::to_string);
         let wait = chooser.choose("wait", args.wait, None, Some(Duration::ZERO), time);
         let ca = chooser.choose("ca", args.ca.clone(), None, None, |path| path.display().to_string());
         let trust = ca.as_deref().map(Trust::with_file).transpose().map_err(|error| {
@@ -234,8 +236,12 @@ impl Settings {
         let (wait, trust) = (wait.unwrap_or_default(), trust.unwrap_or_default());
         let target = Target::Live { url: url_, wait, trust, writes };
         let config = config(&args.config, &mut chooser)?;
-        let settings = Self::with(&args.run, ids, intent, target, config, people, chooser);
-        Ok(Self { ledger, ..settings })
+        let settings = Self { ledger, ..Self::with(&args.run, ids, intent, target, config, people, chooser) };
+        if settings.permissions().creates() && settings.ledger.is_none() {
+            return Err(Trouble::usage("there is no place for the ledger", "neither XDG_STATE_HOME nor HOME is set")
+                .cure("name a file with --ledger; what a run creates is noted there first"));
+        }
+        Ok(settings)
     }
 
     /// What may be done to the target.
@@ -296,6 +302,10 @@ fn pushed(text: &str) -> Result<(Option<String>, Option<Digest>), Trouble> {
     })?;
     let tagged = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
     Ok((Some(if tagged { name } else { text }.to_owned()), Some(digest)))
+}
+
+fn from_environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
 }
 
 fn intent(run: &RunArgs, chooser: &mut Chooser<'_>) -> Result<Intent, Trouble> {
