@@ -21,7 +21,7 @@ const DIM: Style = Style::new().dimmed();
 pub fn list(out: &mut dyn Write) -> io::Result<()> {
     for check in catalogue::CHECKS {
         let parts = plural(check.parts.len(), "part");
-        writeln!(out, "{BOLD}{:<24}{BOLD:#} {:<6} {parts:>8}  {}", check.id, place(check), check.title)?;
+        writeln!(out, "{BOLD}{:<28}{BOLD:#} {:<6} {parts:>8}  {}", check.id, place(check), check.title)?;
     }
     Ok(())
 }
