@@ -114,6 +114,11 @@ pub enum Need {
     Key,
 }
 
+/// What a saboteur takes that keeps everybody from a session.
+pub const LOST_SESSION: &[Need] = &[Need::Session];
+/// What a saboteur takes that keeps everybody from a key.
+pub const LOST_KEY: &[Need] = &[Need::Key];
+
 impl Need {
     /// Whether it is lost with `other`.
     #[must_use]
@@ -178,10 +183,20 @@ macro_rules! saboteur {
         }
     };
     ($name:literal, $faults:expr, $turns:expr, takes $takes:expr $(,)?) => {
-        $crate::check::Saboteur { name: $name, given: &[], faults: $faults, turns: $turns, blinds: &[], takes: $takes }
+        $crate::check::saboteur!($name, $faults, $turns, &[], $takes)
+    };
+    ($name:literal, $faults:expr, $turns:expr, $blinds:expr, $takes:expr $(,)?) => {
+        $crate::check::Saboteur {
+            name: $name,
+            given: &[],
+            faults: $faults,
+            turns: $turns,
+            blinds: $blinds,
+            takes: $takes,
+        }
     };
     ($name:literal, $faults:expr, $turns:expr, $blinds:expr $(,)?) => {
-        $crate::check::Saboteur { name: $name, given: &[], faults: $faults, turns: $turns, blinds: $blinds, takes: &[] }
+        $crate::check::saboteur!($name, $faults, $turns, $blinds, &[])
     };
 }
 pub(crate) use saboteur;

@@ -4,22 +4,25 @@ mod saboteurs;
 
 use cookie::{Cookie, SameSite};
 use futures_util::future::try_join_all;
+use http::Method;
 use url::Url;
 
+use super::expect;
 use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::{Jar, set_cookies};
-use crate::login::people::{ADMINS, CI, Person, WORKLOADS};
+use crate::login::people::{CI, Person, WORKLOADS};
 use crate::login::{Browser, SESSION, SignedIn, sign_in};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::wire::Request;
 
 /// What a whole login asks.
 const FLOW: &[&str] = &["GET /zot/auth/login?*", "GET *", "POST *", "GET /zot/auth/callback/*"];
 
-/// Who gives a browser a session beforehand.
-const MALLORY: Person = Person { name: "zv-mallory", groups: WORKLOADS };
-/// Whose browser it is.
-const VICTIM: Person = Person { name: "zv-victim", groups: ADMINS };
+/// Who gives a browser a session beforehand, and may not push.
+const MALLORY: Person = Person { name: "zv-mallory", groups: &[] };
+/// Whose browser it is, and who may.
+const VICTIM: Person = Person { name: "zv-victim", groups: WORKLOADS };
 /// Who follows a link that somebody made.
 const WALKER: Person = Person { name: "zv-walker", groups: &[] };
 
@@ -117,23 +120,41 @@ async fn secure(bench: Bench) -> Judged {
 
 async fn fixation(bench: Bench) -> Judged {
     let planted = bench.setup.people.session(&bench, MALLORY).await?;
+    let begin = || Request::new(Method::POST, "/v2/zot-verify/fixation/blobs/uploads/");
+    let before = bench.wire.send(planted.asks(begin())).await?;
+    if before.status() != 403 {
+        let why = format!("whoever plants the session should be nobody, and is answered {}", expect::observed(&before));
+        return Err(Halt::Error(why));
+    }
     let jar = planted.jar.only(SESSION);
     let victim = sign_in(&bench, &VICTIM.visits(&bench)?, jar).await.map_err(|halt| match halt {
         Halt::Breach(breach) => Halt::Error(format!("the second login did not end in a session: {}", breach.observed)),
         other => other,
     })?;
-    if victim.jar.get(SESSION) == planted.jar.get(SESSION) {
-        let expected = "a login makes a new session id";
-        let observed = "it keeps the id that the browser had: whoever planted it is logged in as well";
-        return Err(Breach::new(expected, observed, &victim.callback)
+    let may = bench.wire.send(victim.asks(begin())).await?;
+    if may.status() != 202 {
+        return Err(Halt::Skip(format!("needs a session that has its groups: {}", expect::observed(&may))));
+    }
+    // Not the cookie's text: it is sealed anew each second. What counts is whom the planted one opens the door to.
+    let after = bench.wire.send(planted.asks(begin())).await?;
+    if after.status() < 300 {
+        let expected = "the session that was planted in the browser stays what it was after somebody's login";
+        let observed = format!("whoever planted it is that person now, and may push: {}", after.status());
+        return Err(Breach::new(expected, observed, &after)
             .because("zot keeps a valid session's id across a login (seen on v2.1.20)", None)
             .into());
     }
-    Ok(Proof::of("the login made a new session id", &victim.callback).and(&planted.callback))
+    match after.status() {
+        401 | 403 => {
+            Ok(Proof::of("the planted session did not become the person's", &victim.callback).and(&before).and(&after))
+        }
+        _ => Err(Halt::Error(format!("what the planted session is cannot be told: {}", expect::observed(&after)))),
+    }
 }
 
 async fn callback_ui(bench: Bench) -> Judged {
     let home = Url::parse(&bench.deployment.external_url).map_err(|error| Halt::Error(error.to_string()))?;
+    bench.setup.people.session(&bench, CI).await?;
     let who = WALKER.visits(&bench)?;
     let logins = AWAY.map(|away| {
         let (bench, who) = (&bench, &who);

@@ -166,6 +166,8 @@ async fn log_out(bench: Bench) -> Judged {
 }
 
 async fn state(bench: Bench) -> Judged {
+    // Where no login ends in a session, none that must not says anything.
+    bench.setup.people.session(&bench, CI).await?;
     let who = STRANGER.visits(&bench)?;
     let mut browser = Browser::new(&bench, Jar::default());
     let begun = needs_redirect(browser.begin("/").await)?;

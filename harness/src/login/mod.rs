@@ -99,7 +99,7 @@ impl<'a> Browser<'a> {
                 let to =
                     at.join(to).map_err(|error| Halt::Error(format!("the issuer redirects to no URL: {error}")))?;
                 if is_callback(self.bench, &to) {
-                    return Ok(to);
+                    return sent_back(to);
                 }
                 at = to;
                 request = Request::get_url(at.clone());
@@ -187,6 +187,12 @@ fn login_path(provider: &str, callback_ui: &str) -> String {
 fn is_callback(bench: &Bench, to: &Url) -> bool {
     let external = &bench.deployment.external_url;
     to.as_str().strip_prefix(external.as_str()).is_some_and(|path| path.starts_with("/zot/auth/callback/"))
+}
+
+/// The way back, unless the issuer says on it that it refuses (RFC 6749 section 4.1.2.1).
+fn sent_back(to: Url) -> Result<Url, Halt> {
+    let error = to.query_pairs().find(|(name, _)| name == "error").map(|(_, error)| error.into_owned());
+    error.map_or(Ok(to), |error| Err(Halt::Error(format!("the issuer sends the login back with the error `{error}`"))))
 }
 
 /// Reads a redirect to the issuer.

@@ -3,7 +3,7 @@
 use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
-use crate::check::{Need, Saboteur, saboteur};
+use crate::check::{LOST_KEY, Saboteur, saboteur};
 use crate::run::outcome::Verdict::Fail;
 
 const KEYS: When = When::path("/zot/auth/apikey");
@@ -32,7 +32,7 @@ static ENDS_AT_ONCE: Rule =
 static NOT_REVOKED: Rule =
     Rule { when: KEYS.methods(&["DELETE"]), then: Then::Answer { status: 200, headers: &[], body: "" } };
 static FOR_ANYBODY: Rule = Rule {
-    when: KEYS.methods(&["POST"]).without("cookie").without("authorization"),
+    when: KEYS.methods(&["POST"]).without(&["cookie", "authorization"]),
     then: Then::Answer {
         status: 201,
         headers: &[("content-type", "application/json")],
@@ -40,7 +40,7 @@ static FOR_ANYBODY: Rule = Rule {
     },
 };
 static SHOWN_TO_ANYBODY: Rule = Rule {
-    when: KEYS.methods(&["GET"]).without("cookie").without("authorization"),
+    when: KEYS.methods(&["GET"]).without(&["cookie", "authorization"]),
     then: Then::Answer { status: 203, headers: &[("content-type", "application/json")], body: r#"{"apiKeys":[]}"# },
 };
 
@@ -58,9 +58,9 @@ fn no_dates(body: &[u8]) -> Vec<u8> {
 }
 
 pub(super) const ALL: &[Saboteur] = &[
-    saboteur!("keys-not-made", &[Fault::Proxy(&NOT_MADE)], &[("apikey.create/works", Fail)], takes & [Need::Key]),
-    saboteur!("keys-not-shown", &[Fault::Proxy(&NOT_SHOWN)], &[("apikey.create/works", Fail)], takes & [Need::Key]),
-    saboteur!("keys-not-taken", &[Fault::Proxy(&NOT_TAKEN)], &[("apikey.create/works", Fail)], takes & [Need::Key]),
+    saboteur!("keys-not-made", &[Fault::Proxy(&NOT_MADE)], &[("apikey.create/works", Fail)], &[], LOST_KEY),
+    saboteur!("keys-not-shown", &[Fault::Proxy(&NOT_SHOWN)], &[("apikey.create/works", Fail)], &[], LOST_KEY),
+    saboteur!("keys-not-taken", &[Fault::Proxy(&NOT_TAKEN)], &[("apikey.create/works", Fail)], &[], LOST_KEY),
     saboteur!("keys-shown-again", &[Fault::Proxy(&SHOWN_AGAIN)], &[("apikey.create/listed", Fail)], &[]),
     saboteur!("key-label-lost", &[Fault::Proxy(&LABEL_LOST)], &[("apikey.create/listed", Fail)], &[]),
     saboteur!("key-dates-lost", &[Fault::Proxy(&DATE_LOST)], &[("apikey.create/listed", Fail)], &[]),

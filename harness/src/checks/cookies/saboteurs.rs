@@ -2,7 +2,7 @@
 //!
 //! zot itself has some of these weaknesses, so they are compared with a world in which they are healed.
 
-use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
@@ -20,7 +20,9 @@ static LAX: Rule = Rule {
 static FOR_EVERY_SITE: Rule =
     Rule { when: CALLBACK, then: Then::Replace { header: "set-cookie", from: "SameSite=Lax", to: "SameSite=None" } };
 static NEW_ID: Rule = Rule { when: CALLBACK, then: Then::Sends(forget_session) };
-static OLD_ID: Rule = Rule { when: CALLBACK, then: Then::Answers(keep_session) };
+/// The planted session may what its victim may.
+static IS_THE_VICTIM: Rule =
+    Rule { when: When::path("/v2/zot-verify/fixation/blobs/uploads/").after(2), then: Then::Status(202) };
 static LEADS_AWAY: Rule =
     Rule { when: CALLBACK, then: Then::Replace { header: "location", from: "/", to: "//evil.example/" } };
 
@@ -34,21 +36,6 @@ fn forget_session(asked: &mut HeaderMap) {
     match HeaderValue::try_from(kept.join("; ")) {
         Ok(kept) => drop(asked.insert(COOKIE, kept)),
         Err(_) => drop(asked.remove(COOKIE)),
-    }
-}
-
-/// Answers with the session that the browser had.
-fn keep_session(asked: &HeaderMap, answered: &mut HeaderMap) {
-    let cookies = asked.get(COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
-    let Some(old) = cookies.split("; ").find(|cookie| cookie.starts_with("session=")) else { return };
-    let same = |value: &HeaderValue| match value.to_str() {
-        Ok(text) if text.starts_with("session=") => HeaderValue::try_from(format!("{old}; Path=/; HttpOnly")).ok(),
-        _ => Some(value.clone()),
-    };
-    let values: Vec<HeaderValue> = answered.get_all(SET_COOKIE).iter().filter_map(same).collect();
-    answered.remove(SET_COOKIE);
-    for value in values {
-        answered.append(SET_COOKIE, value);
     }
 }
 
@@ -71,7 +58,7 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "session-planted-beforehand",
         given & [Fault::Proxy(&NEW_ID)],
-        &[Fault::Proxy(&OLD_ID)],
+        &[Fault::Proxy(&IS_THE_VICTIM)],
         &[("login.cookies/fixation", Warn)],
         &[],
     ),

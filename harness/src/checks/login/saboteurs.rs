@@ -4,7 +4,7 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::issuer::Mode;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
-use crate::check::{Saboteur, saboteur};
+use crate::check::{LOST_KEY, LOST_SESSION, Saboteur, saboteur};
 use crate::run::outcome::Verdict::{Error, Fail};
 
 const LOGIN: When = When::path("/zot/auth/login");
@@ -55,70 +55,117 @@ const AFTER_REDIRECT: &[&str] = &[
 ];
 
 pub(super) const ALL: &[Saboteur] = &[
-    saboteur!("login-is-a-page", &[Fault::Proxy(&PAGE)], &[("login.redirect/redirect", Fail)], AFTER_REDIRECT),
-    saboteur!("login-gone", &[Fault::Proxy(&NO_LOGIN)], &[("login.redirect/redirect", Fail)], AFTER_REDIRECT),
+    saboteur!(
+        "login-is-a-page",
+        &[Fault::Proxy(&PAGE)],
+        &[("login.redirect/redirect", Fail), ("login.session/session", Fail)],
+        AFTER_REDIRECT,
+        LOST_SESSION
+    ),
+    saboteur!(
+        "login-gone",
+        &[Fault::Proxy(&NO_LOGIN)],
+        &[("login.redirect/redirect", Fail), ("login.session/session", Fail)],
+        AFTER_REDIRECT,
+        LOST_SESSION
+    ),
     saboteur!(
         "login-at-a-look-alike-endpoint",
         &[Fault::Proxy(&LOOK_ALIKE)],
-        &[("login.redirect/endpoint", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[("login.redirect/endpoint", Fail), ("login.redirect/issuer-accepts", Fail), ("login.session/session", Error)],
         &[],
+        LOST_SESSION
     ),
     saboteur!(
         "login-at-another-host",
         &[Fault::Proxy(&OTHER_SCHEME)],
         &[("login.redirect/endpoint", Fail)],
-        &["login.redirect/issuer-accepts"]
+        &["login.redirect/issuer-accepts", "login.session/session"],
+        LOST_SESSION,
     ),
     saboteur!(
         "login-for-another-client",
         &[Fault::Proxy(&OTHER_CLIENT)],
-        &[("login.redirect/client", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[("login.redirect/client", Fail), ("login.redirect/issuer-accepts", Fail), ("login.session/session", Error)],
         &[],
+        LOST_SESSION
     ),
     saboteur!(
         "login-for-a-token",
         &[Fault::Proxy(&IMPLICIT)],
-        &[("login.redirect/client", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[("login.redirect/client", Fail), ("login.redirect/issuer-accepts", Fail), ("login.session/session", Error)],
         &[],
+        LOST_SESSION
     ),
-    saboteur!("login-without-profile", &[Fault::Proxy(&NO_PROFILE)], &[("login.redirect/scope", Fail)], &[]),
+    saboteur!(
+        "login-without-profile",
+        &[Fault::Proxy(&NO_PROFILE)],
+        &[
+            ("login.redirect/scope", Fail),
+            ("login.session/name", Fail),
+            ("login.session/groups", Fail),
+            ("apikey.create/works", Fail),
+        ],
+        &["login.cookies/fixation"],
+        LOST_KEY,
+    ),
     saboteur!("login-with-constant-state", &[Fault::Proxy(&CONSTANT_STATE)], &[("login.redirect/state", Fail)], &[],),
-    saboteur!("login-with-short-state", &[Fault::Proxy(&SHORT_STATE)], &[("login.redirect/state", Fail)], &[]),
+    saboteur!(
+        "login-with-short-state",
+        &[Fault::Proxy(&SHORT_STATE)],
+        &[("login.redirect/state", Fail), ("login.session/session", Fail)],
+        &[],
+        LOST_SESSION
+    ),
     saboteur!(
         "login-back-to-the-inner-name",
         &[Fault::Proxy(&INNER_NAME)],
-        &[("login.redirect/redirect-uri", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[
+            ("login.redirect/redirect-uri", Fail),
+            ("login.redirect/issuer-accepts", Fail),
+            ("login.session/session", Error)
+        ],
         &[],
+        LOST_SESSION
     ),
     saboteur!(
         "login-back-to-another-registry",
         &[Fault::Config(OTHER_EXTERNAL_URL)],
-        &[("login.redirect/redirect-uri", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &[
+            ("login.redirect/redirect-uri", Fail),
+            ("login.redirect/issuer-accepts", Fail),
+            ("login.session/session", Error)
+        ],
         &[],
+        LOST_SESSION
     ),
     saboteur!(
         "issuer-does-not-know-the-client",
         &[Fault::Issuer(Mode::RefusesClient)],
-        &[("login.redirect/issuer-accepts", Fail)],
+        &[("login.redirect/issuer-accepts", Fail), ("login.session/session", Error)],
         &[],
+        LOST_SESSION
     ),
     saboteur!(
         "issuer-sends-back-an-error",
         &[Fault::Issuer(Mode::SendsBackAnError)],
-        &[("login.redirect/issuer-accepts", Fail)],
-        &[]
+        &[("login.redirect/issuer-accepts", Fail), ("login.session/session", Error)],
+        &[],
+        LOST_SESSION
     ),
     saboteur!(
         "login-with-two-clients",
         &[Fault::Proxy(&TWO_CLIENTS)],
-        &[("login.redirect/redirect", Fail)],
-        AFTER_REDIRECT
+        &[("login.redirect/redirect", Fail), ("login.session/session", Fail)],
+        AFTER_REDIRECT,
+        LOST_SESSION
     ),
     saboteur!(
         "issuer-broken",
         &[Fault::Issuer(Mode::AuthorizeBroken)],
-        &[("login.redirect/issuer-accepts", Error)],
+        &[("login.redirect/issuer-accepts", Error), ("login.session/session", Error)],
         &[],
+        LOST_SESSION
     ),
     saboteur!(
         "issuer-without-discovery",

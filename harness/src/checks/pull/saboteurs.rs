@@ -7,7 +7,8 @@ use crate::check::{Saboteur, saboteur};
 use crate::checks::expect;
 use crate::run::outcome::Verdict::Fail;
 
-static CATALOG_REFUSED: Rule = Rule { when: When::path("/v2/_catalog"), then: Then::Status(401) };
+static CATALOG_REFUSED: Rule =
+    Rule { when: When::path("/v2/_catalog").without(&["authorization"]), then: Then::Status(401) };
 static CATALOG_EMPTY: Rule =
     Rule { when: When::path("/v2/_catalog"), then: Then::Body(|_| br#"{"repositories":[]}"#.to_vec()) };
 static CATALOG_HTML: Rule =

@@ -6,7 +6,7 @@ use zot_verify_fixtures::proxy::{Rule, Then, When};
 use crate::check::{Saboteur, saboteur};
 use crate::run::outcome::Verdict::{self, Fail};
 
-const WRITES: When = When::path("/v2/*").methods(&["POST", "PUT", "PATCH", "DELETE"]);
+const WRITES: When = When::path("/v2/zot-verify/doors/*").methods(&["POST", "PUT", "PATCH", "DELETE"]);
 
 static REFUSES_BUT_ACTS: Rule = Rule { when: WRITES, then: Then::Status(401) };
 static CHALLENGES: Rule =

@@ -3,7 +3,7 @@
 use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
-use crate::check::{Need, Saboteur, saboteur};
+use crate::check::{LOST_KEY, LOST_SESSION, Saboteur, saboteur};
 use crate::run::outcome::Verdict::{Fail, Warn};
 
 const CALLBACK: When = When::path("/zot/auth/callback/*");
@@ -14,7 +14,7 @@ static NO_COOKIE: Rule = Rule { when: CALLBACK, then: Then::NoHeader("set-cookie
 static CALLBACK_BROKEN: Rule = Rule { when: CALLBACK, then: Then::Status(500) };
 static CALLBACK_GONE: Rule = Rule { when: CALLBACK, then: Then::Answer { status: 404, headers: &[], body: "" } };
 static OPEN_TO_ALL: Rule = Rule {
-    when: KEYS.methods(&["GET"]),
+    when: KEYS.methods(&["GET"]).without(&["cookie", "authorization"]),
     then: Then::Answer { status: 200, headers: &[("content-type", "application/json")], body: r#"{"apiKeys":[]}"# },
 };
 static LOGOUT_IDLE: Rule = Rule {
@@ -43,31 +43,29 @@ pub(super) const ALL: &[Saboteur] = &[
         "login-without-session",
         &[Fault::Proxy(&NO_COOKIE)],
         &[("login.session/session", Fail)],
-        takes & [Need::Session]
+        &[],
+        LOST_SESSION
     ),
     saboteur!(
         "callback-broken",
         &[Fault::Proxy(&CALLBACK_BROKEN)],
         &[("login.session/session", Fail)],
-        takes & [Need::Session]
+        &[],
+        LOST_SESSION
     ),
-    saboteur!(
-        "callback-gone",
-        &[Fault::Proxy(&CALLBACK_GONE)],
-        &[("login.session/session", Fail)],
-        takes & [Need::Session]
-    ),
+    saboteur!("callback-gone", &[Fault::Proxy(&CALLBACK_GONE)], &[("login.session/session", Fail)], &[], LOST_SESSION),
     saboteur!(
         "sessions-for-everybody",
         &[Fault::Proxy(&OPEN_TO_ALL)],
-        &[("login.session/session", Fail), ("login.session/log-out", Fail)],
+        &[("login.session/session", Fail), ("apikey.create/anonymous", Fail)],
         &[]
     ),
     saboteur!(
         "known-by-email",
         &[Fault::Config(BY_EMAIL)],
         &[("login.session/name", Fail), ("apikey.create/works", Fail)],
-        takes & [Need::Key]
+        &[],
+        LOST_KEY
     ),
     saboteur!(
         "everybody-may-create",
