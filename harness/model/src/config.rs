@@ -93,6 +93,20 @@ impl ZotConfig {
         })
     }
 
+    /// `path` as this configuration spells it, joined by dots; parts that are not there stay as they are.
+    #[must_use]
+    pub fn spelled(&self, path: &[&str]) -> String {
+        let mut at = Some(&self.0);
+        let mut found = Vec::new();
+        for key in path {
+            let map = at.and_then(Value::as_object);
+            let key = map.map_or_else(|| (*key).to_owned(), |map| spelled(map, key));
+            at = map.and_then(|map| map.get(&key));
+            found.push(key);
+        }
+        found.join(".")
+    }
+
     /// Puts `new` at `path`, making objects on the way, and returns what stood there.
     pub fn set(&mut self, path: &[&str], new: Value) -> Option<Value> {
         let (last, parents) = path.split_last()?;
@@ -268,6 +282,7 @@ mod tests {
         assert_eq!(config.metrics_path(), Some("/metrics"));
         assert_eq!(config.remove(&["HTTP", "port"]), Some(json!("5050")));
         assert_eq!(config.remove(&["http", "nothing", "there"]), None);
+        assert_eq!(config.spelled(&["HTTP", "externalurl", "New"]), "http.externalURL.New");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use zot_verify_model::{Secret, ZotConfig};
 
 use super::adapt::{Credentials, Places, adapt, mirror_only};
 use super::process::{Held, Process};
-use super::zot::Zot;
+use super::zot::{Zot, unknown_keys};
 use super::{Deployment, ImageName, Kind, Mirror, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
 use crate::checks::push;
@@ -135,7 +135,7 @@ impl LabSpec {
                     return Ok((lab, wire, deployment));
                 }
                 Err(Unready::PortTaken) if attempt < bounds::PORT_ATTEMPTS => attempt += 1,
-                Err(unready) => return Err(unready.trouble(&self.zot)),
+                Err(unready) => return Err(unready.trouble(&self.zot, &self.config)),
             }
         }
     }
@@ -356,7 +356,7 @@ impl Unready {
         }
     }
 
-    fn trouble(self, zot: &Zot) -> Trouble {
+    fn trouble(self, zot: &Zot, config: &ZotConfig) -> Trouble {
         let name = zot.name();
         match self {
             Self::PortTaken => Trouble::unknown(
@@ -365,6 +365,11 @@ impl Unready {
             )
             .cure("run it again"),
             Self::Ended { how, words } => {
+                if let Some(keys) = unknown_keys(config, &words) {
+                    let why = format!("it does not know these keys of its configuration:\n{keys}\n\n{words}");
+                    return Trouble::unknown(format!("{name} {how} before it answered"), why)
+                        .cure("give a zot that knows them, or take them out of the configuration");
+                }
                 let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
                 Trouble::unknown(format!("{name} {how} before it answered"), words)
                     .cure("mend the configuration that was given, or give another zot")

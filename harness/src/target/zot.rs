@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::Command;
+use zot_verify_model::ZotConfig;
 
 use super::adapt::{Credentials, Places, adapt};
 use super::builtin::{self, MetricsKey};
@@ -77,7 +78,12 @@ impl Zot {
                 Some(why) => refused = why,
             }
         }
-        Err(Trouble::unknown(format!("{} does not take the built-in lab configuration", program.display()), refused)
+        let config = builtin::config(MetricsKey::EmptyUser);
+        let why = match unknown_keys(&config, &refused) {
+            Some(keys) => format!("it does not know these keys of it:\n{keys}"),
+            None => refused,
+        };
+        Err(Trouble::unknown(format!("{} does not take the built-in lab configuration", program.display()), why)
             .cure("zot v2.1.11 is the oldest release with the keys that it needs; for an older one give --config"))
     }
 }
@@ -118,6 +124,39 @@ async fn verify(program: &Path, key: MetricsKey) -> Result<Option<String>, Troub
     let said = String::from_utf8_lossy(&said);
     let told = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
     Ok(Some(told.to_owned()))
+}
+
+/// The releases that brought keys which a configuration of this kind needs.
+const SINCE: &[(&str, &str)] = &[
+    ("credentialsFile", "v2.1.6"),
+    ("claimMapping", "v2.1.11"),
+    ("secureSession", "v2.1.11"),
+    ("sessionKeysFile", "v2.1.2"),
+    ("metrics.anonymousPolicy", "v2.1.18"),
+];
+
+/// What zot says of keys in `config` that it does not know, for people: each with its full name and, where it is known,
+/// the release that brought it. `None` where zot speaks of something else.
+///
+/// zot names them in lower case, after the place where they stand: `'HTTP.Auth.OpenID.Providers[oidc]' has invalid
+/// keys: claimmapping` (observed on v2.1.8 and v2.1.17).
+#[must_use]
+pub fn unknown_keys(config: &ZotConfig, said: &str) -> Option<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for line in said.lines() {
+        let Some((place, names)) = line.split_once("' has invalid keys: ") else { continue };
+        let place = place.rsplit('\'').next().unwrap_or_default().replace(['[', ']'], ".");
+        for name in names.split(',').map(str::trim) {
+            let path: Vec<&str> = place.split('.').filter(|part| !part.is_empty()).chain([name]).collect();
+            let key = config.spelled(&path);
+            let since = SINCE.iter().find(|(known, _)| key.ends_with(known));
+            let key = since.map_or(key.clone(), |(_, release)| format!("{key} (known since zot {release})"));
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    (!keys.is_empty()).then(|| keys.join("\n"))
 }
 
 fn on_path(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
