@@ -1,6 +1,7 @@
 //! What `login.session` must notice.
 
 use zot_verify_fixtures::fault::Fault;
+use zot_verify_fixtures::issuer::Mode;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::check::{LOST_KEY, LOST_SESSION, Saboteur, saboteur};
@@ -71,10 +72,38 @@ pub(super) const ALL: &[Saboteur] = &[
         "everybody-may-create",
         &[Fault::Config(EVERYBODY_CREATES)],
         &[("login.session/groups", Fail), ("apikey.limits/lost-group", Warn)],
-        &[]
+        &["login.cookies/fixation"],
     ),
     saboteur!("log-out-does-nothing", &[Fault::Proxy(&LOGOUT_IDLE)], &[("login.session/log-out", Fail)], &[]),
     saboteur!("log-out-gone", &[Fault::Proxy(&LOGOUT_GONE)], &[("login.session/log-out", Fail)], &[]),
     saboteur!("any-state-will-do", &[Fault::Proxy(&ANY_STATE)], &[("login.session/state", Fail)], &[]),
     saboteur!("wrong-state-breaks-the-server", &[Fault::Proxy(&STATE_BREAKS)], &[("login.session/state", Fail)], &[]),
+    saboteur!(
+        "issuer-without-names",
+        &[Fault::Issuer(Mode::NameMissing)],
+        &[("login.session/name", Fail), ("apikey.create/works", Fail)],
+        &[],
+        LOST_KEY
+    ),
+    saboteur!(
+        "issuer-refuses-the-code",
+        &[Fault::Issuer(Mode::TokenRefused)],
+        &[("login.session/session", Fail)],
+        &[],
+        LOST_SESSION
+    ),
+    saboteur!(
+        "issuer-without-userinfo",
+        &[Fault::Issuer(Mode::UserinfoDown)],
+        &[("login.session/session", Fail)],
+        &[],
+        LOST_SESSION
+    ),
+    saboteur!(
+        "issuer-speaks-of-somebody-else",
+        &[Fault::Issuer(Mode::UserinfoOfAnother)],
+        &[("login.session/session", Fail)],
+        &[],
+        LOST_SESSION
+    ),
 ];
