@@ -12,11 +12,13 @@ use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
+use crate::ledger::{self, Entry};
 use crate::login::keys::{self, Described, Minted, Wish};
 use crate::login::people::{CI, Person, WORKLOADS};
 use crate::login::{self, SignedIn};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::target::Kind;
 use crate::wire::{Exchange, Request};
 
 /// Whose keys are listed.
@@ -80,21 +82,61 @@ pub const CHECK: Check = Check {
 };
 
 async fn works(bench: Bench) -> Judged {
+    if bench.deployment.kind == Kind::Live {
+        return with_key(&bench, CI, &Wish::new("zot-verify works", bounds::KEY), async |own| {
+            let answer = keys::works(&bench, &own.minted.account).await?;
+            Ok(Proof::of("made, and accepted at once", &own.minted.exchange).and(&answer))
+        })
+        .await;
+    }
+    // The key that the others build on.
     let minted = bench.setup.people.judged_key(&bench, CI).await?;
     let answer = keys::works(&bench, &minted.account).await?;
     Ok(Proof::of("made, and accepted at once", &minted.exchange).and(&answer))
 }
 
-/// A key of somebody's own. That keys are made at all is for the part `works` to judge.
-pub(super) async fn own_key(bench: &Bench, who: Person, wish: &Wish) -> Result<(SignedIn, Minted), Halt> {
-    let session = owner(bench, who).await?;
-    let minted = made(bench, &session, wish).await?;
-    Ok((session, minted))
+/// A key that a part makes for itself.
+pub(super) struct Own {
+    pub(super) owner: SignedIn,
+    pub(super) minted: Minted,
+    noted: Entry,
 }
 
-/// Somebody's session, where keys are made. Where CI gets none nobody does, and that is reported once.
+/// A key of somebody's own. That keys are made at all is for the part `works` to judge.
+pub(super) async fn own_key(bench: &Bench, who: Person, wish: &Wish) -> Result<Own, Halt> {
+    let owner = owner(bench, who).await?;
+    let noted = bench.ledger.plan(ledger::Kind::Key, &owner.name, &wish.label)?;
+    let minted = made(bench, &owner, wish).await?;
+    noted.created()?;
+    Ok(Own { owner, minted, noted })
+}
+
+/// Judges a key of somebody's own, and revokes it on a registry that goes on when the run has ended.
+async fn with_key(bench: &Bench, who: Person, wish: &Wish, judge: impl AsyncFnOnce(&Own) -> Judged) -> Judged {
+    let own = own_key(bench, who, wish).await?;
+    let judged = judge(&own).await;
+    if bench.deployment.kind == Kind::Live {
+        let given_back = own.give_back(bench).await;
+        return judged.and_then(|proof| given_back.map(|()| proof));
+    }
+    judged
+}
+
+impl Own {
+    async fn give_back(&self, bench: &Bench) -> Result<(), Halt> {
+        let revoked = bench.wire.send(self.owner.asks(keys::revoke(&self.minted.described.uuid))).await?;
+        if revoked.status() != 200 {
+            return Err(Halt::Error(format!("the key could not be revoked: {}", expect::observed(&revoked))));
+        }
+        self.noted.removed()
+    }
+}
+
+/// Somebody's session, where keys are made. Where a lab's CI gets none nobody does, and that is reported once.
 async fn owner(bench: &Bench, who: Person) -> Result<SignedIn, Halt> {
-    bench.setup.people.key(bench, CI).await?;
+    if bench.deployment.kind == Kind::Local {
+        bench.setup.people.key(bench, CI).await?;
+    }
     bench.setup.people.session(bench, who).await
 }
 
@@ -115,8 +157,11 @@ async fn find(bench: &Bench, owner: &SignedIn, uuid: &str) -> Result<(Arc<Exchan
 async fn listed(bench: Bench) -> Judged {
     let mut wish = Wish::new("zot-verify listed", bounds::KEY);
     wish.scopes = vec!["zot-verify/**".into()];
-    let (owner, minted) = own_key(&bench, KEEPER, &wish).await?;
-    let (list, found) = find(&bench, &owner, &minted.described.uuid).await?;
+    with_key(&bench, KEEPER, &wish, async |own| is_listed(&bench, &wish, own).await).await
+}
+
+async fn is_listed(bench: &Bench, wish: &Wish, own: &Own) -> Judged {
+    let (list, found) = find(bench, &own.owner, &own.minted.described.uuid).await?;
     let expected = "the list has the new key, under its label and with its date";
     let Some(found) = found else {
         return Err(Breach::new(expected, "it is not there", &list).into());
@@ -127,11 +172,11 @@ async fn listed(bench: Bench) -> Judged {
         return Err(Breach::new(expected, observed, &list).into());
     }
     let text = list.text().unwrap_or_default();
-    let secret = minted.account.secret.expose().trim_start_matches("zak_");
+    let secret = own.minted.account.secret.expose().trim_start_matches("zak_");
     if text.contains(secret) || text.contains("zak_") {
         return Err(Breach::new("the list never shows a key", "it shows one", &list).into());
     }
-    Ok(Proof::of("listed with label and date, and not shown", &list).and(&minted.exchange))
+    Ok(Proof::of("listed with label and date, and not shown", &list).and(&own.minted.exchange))
 }
 
 /// Uses a key where a public list would answer anybody: a key that is no longer good must not become nobody's.
@@ -190,16 +235,20 @@ async fn expires(bench: Bench) -> Judged {
 }
 
 async fn revoked(bench: Bench) -> Judged {
-    let (owner, minted) = own_key(&bench, REVOKER, &Wish::new("zot-verify revoked", bounds::KEY)).await?;
-    let before = use_key(&bench, &minted).await?;
+    let wish = Wish::new("zot-verify revoked", bounds::KEY);
+    with_key(&bench, REVOKER, &wish, async |own| ends_when_revoked(&bench, own).await).await
+}
+
+async fn ends_when_revoked(bench: &Bench, Own { owner, minted, .. }: &Own) -> Judged {
+    let before = use_key(bench, minted).await?;
     expect::status(&before, 200, bench.wire.redactor())?;
     let revoked = bench.wire.send(owner.asks(keys::revoke(&minted.described.uuid))).await?;
     expect::status(&revoked, 200, bench.wire.redactor())?;
-    let after = use_key(&bench, &minted).await?;
+    let after = use_key(bench, minted).await?;
     if after.status() != 401 {
         return Err(Breach::new("a revoked key is refused with 401", expect::observed(&after), &after).into());
     }
-    let (list, found) = find(&bench, &owner, &minted.described.uuid).await?;
+    let (list, found) = find(bench, owner, &minted.described.uuid).await?;
     if found.is_some() {
         return Err(Breach::new("a revoked key is not listed", "it still is", &list).into());
     }

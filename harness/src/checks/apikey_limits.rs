@@ -66,7 +66,7 @@ fn begins_upload(repository: &str, by: &Account) -> Request {
 async fn scopes(bench: Bench) -> Judged {
     let mut wish = Wish::new("zot-verify scopes", bounds::KEY);
     wish.scopes = vec!["zot-verify/key-inside/**".into()];
-    let (_, minted) = apikey::own_key(&bench, SCOPED, &wish).await?;
+    let minted = apikey::own_key(&bench, SCOPED, &wish).await?.minted;
     let outside = bench.wire.send(begins_upload("key-outside", &minted.account)).await?;
     if outside.status() < 300 {
         let expected = "a key with the scope zot-verify/key-inside/** is refused in zot-verify/key-outside";
@@ -84,7 +84,7 @@ async fn scopes(bench: Bench) -> Judged {
 }
 
 async fn outlives(bench: Bench) -> Judged {
-    let (_, parent) = apikey::own_key(&bench, PARENT, &Wish::new("zot-verify parent", bounds::KEY)).await?;
+    let parent = apikey::own_key(&bench, PARENT, &Wish::new("zot-verify parent", bounds::KEY)).await?.minted;
     let wish = Wish::new("zot-verify child", bounds::KEY * 2);
     let answer = bench.wire.send(wish.request().by(&parent.account)).await?;
     if answer.status() >= 400 {
@@ -103,7 +103,7 @@ async fn outlives(bench: Bench) -> Judged {
 }
 
 async fn lost_group(bench: Bench) -> Judged {
-    let (_, minted) = apikey::own_key(&bench, MOVER, &Wish::new("zot-verify mover", bounds::KEY)).await?;
+    let minted = apikey::own_key(&bench, MOVER, &Wish::new("zot-verify mover", bounds::KEY)).await?.minted;
     let before = bench.wire.send(begins_upload("key-mover", &minted.account)).await?;
     if before.status() != 202 {
         return Err(Halt::Error(format!(

@@ -9,7 +9,7 @@ use http::Method;
 use uuid::Uuid;
 use zot_verify_model::{Account, Secret};
 
-use super::apikey::{self, Mayfly};
+use super::apikey::{self, Mayfly, Own};
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
@@ -36,21 +36,29 @@ pub const CHECK: Check = Check {
                   7617): what is refused is answered 401 with a challenge, and changes nothing. zot pull request 3673.",
     profile: Profile::Full,
     parts: &[
-        part!("password", "a wrong password", ASKS, Requirement, RefusedWrite, &[], password),
-        part!("unknown-key", "a key that was never made", ASKS, Requirement, RefusedWrite, &[], unknown_key),
-        part!("other-name", "a good key under another name", ASKS, Requirement, RefusedWrite, &[Need::Key], other_name),
-        part!("garbage", "what is no credentials at all", ASKS, Requirement, RefusedWrite, &[], garbage),
+        part!("password", "a wrong password is refused", ASKS, Requirement, RefusedWrite, &[], password),
+        part!("unknown-key", "a key that was never made is refused", ASKS, Requirement, RefusedWrite, &[], unknown_key),
+        part!(
+            "other-name",
+            "a good key under another name is refused",
+            ASKS,
+            Requirement,
+            RefusedWrite,
+            &[Need::Key],
+            other_name
+        ),
+        part!("garbage", "what is no credentials at all is refused", ASKS, Requirement, RefusedWrite, &[], garbage),
         part!(
             "two-headers",
-            "a good key beside other credentials",
+            "a good key beside other credentials is refused",
             ASKS,
             Requirement,
             RefusedWrite,
             &[Need::Key],
             two_headers
         ),
-        part!("revoked", "a revoked key", ASKS, Requirement, LabOnly, &[Need::Key], revoked),
-        part!("expired", "an expired key", ASKS, Requirement, LabOnly, &[Need::Key], expired),
+        part!("revoked", "a revoked key is refused", ASKS, Requirement, LabOnly, &[Need::Key], revoked),
+        part!("expired", "an expired key is refused", ASKS, Requirement, LabOnly, &[Need::Key], expired),
     ],
     saboteurs: saboteurs::ALL,
 };
@@ -143,7 +151,8 @@ async fn two_headers(bench: Bench) -> Judged {
 }
 
 async fn revoked(bench: Bench) -> Judged {
-    let (owner, minted) = apikey::own_key(&bench, REVOKED, &Wish::new("zot-verify revoked", bounds::KEY)).await?;
+    let Own { owner, minted, .. } =
+        apikey::own_key(&bench, REVOKED, &Wish::new("zot-verify revoked", bounds::KEY)).await?;
     let answer = bench.wire.send(owner.asks(keys::revoke(&minted.described.uuid))).await?;
     if answer.status() != 200 {
         return Err(Halt::Error(format!("the key could not be revoked: {}", expect::observed(&answer))));
