@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::principal::Action;
 
 /// A zot configuration.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ZotConfig(Value);
 
 /// One entry of `http.accessControl.repositories`.

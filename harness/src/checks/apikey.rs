@@ -14,7 +14,7 @@ use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::ledger::{self, Entry};
 use crate::login::keys::{self, Described, Minted, Wish};
-use crate::login::people::{CI, Person, WORKLOADS};
+use crate::login::people::{CI, Person, Role};
 use crate::login::{self, SignedIn};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
@@ -22,11 +22,11 @@ use crate::target::Kind;
 use crate::wire::{Exchange, Request};
 
 /// Whose keys are listed.
-const KEEPER: Person = Person { name: "zv-keeper", groups: WORKLOADS };
+const KEEPER: Person = Person { name: "zv-keeper", role: Role::Ci };
 /// Whose key expires.
-const MAYFLY: Person = Person { name: "zv-mayfly", groups: WORKLOADS };
+const MAYFLY: Person = Person { name: "zv-mayfly", role: Role::Ci };
 /// Whose key is revoked.
-const REVOKER: Person = Person { name: "zv-revoker", groups: WORKLOADS };
+const REVOKER: Person = Person { name: "zv-revoker", role: Role::Ci };
 
 /// What making a key asks, the login included.
 const MAKES: &[&str] = &["GET *", "POST *"];

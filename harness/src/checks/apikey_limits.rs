@@ -14,17 +14,17 @@ use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::Jar;
 use crate::login::keys::{self, Wish};
-use crate::login::people::{Person, WORKLOADS};
+use crate::login::people::{Person, Role};
 use crate::login::sign_in;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::Request;
 
 /// Whose key is for some repositories only.
-const SCOPED: Person = Person { name: "zv-scoped", groups: WORKLOADS };
+const SCOPED: Person = Person { name: "zv-scoped", role: Role::Ci };
 /// Whose key makes another.
-const PARENT: Person = Person { name: "zv-parent", groups: WORKLOADS };
+const PARENT: Person = Person { name: "zv-parent", role: Role::Ci };
 /// Who leaves the group.
-const MOVER: Person = Person { name: "zv-mover", groups: WORKLOADS };
+const MOVER: Person = Person { name: "zv-mover", role: Role::Ci };
 
 const ASKS: &[&str] = &["GET *", "POST *"];
 

@@ -11,7 +11,7 @@ use super::expect;
 use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::{Jar, set_cookies};
-use crate::login::people::{CI, Person, WORKLOADS};
+use crate::login::people::{CI, Person, Role};
 use crate::login::{Browser, SESSION, SignedIn, sign_in};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::Request;
@@ -20,11 +20,11 @@ use crate::wire::Request;
 const FLOW: &[&str] = &["GET /zot/auth/login?*", "GET *", "POST *", "GET /zot/auth/callback/*"];
 
 /// Who gives a browser a session beforehand, and may not push.
-const MALLORY: Person = Person { name: "zv-mallory", groups: &[] };
+const MALLORY: Person = Person { name: "zv-mallory", role: Role::Nobody };
 /// Whose browser it is, and who may.
-const VICTIM: Person = Person { name: "zv-victim", groups: WORKLOADS };
+const VICTIM: Person = Person { name: "zv-victim", role: Role::Ci };
 /// Who follows a link that somebody made.
-const WALKER: Person = Person { name: "zv-walker", groups: &[] };
+const WALKER: Person = Person { name: "zv-walker", role: Role::Nobody };
 
 /// Where a link could want to lead after the login. Browsers read `\` as `/`, and `//` as another host.
 const AWAY: [&str; 5] =

@@ -15,16 +15,16 @@ use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::keys::{self, Wish};
-use crate::login::people::{CI, Person, WORKLOADS};
+use crate::login::people::{CI, Person, Role};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::Kind;
 use crate::wire::{Exchange, Request, challenge};
 
 /// Whose key is revoked before it is tried.
-const REVOKED: Person = Person { name: "zv-without-key", groups: WORKLOADS };
+const REVOKED: Person = Person { name: "zv-without-key", role: Role::Ci };
 /// Whose key has expired before it is tried.
-const EXPIRED: Person = Person { name: "zv-late", groups: WORKLOADS };
+const EXPIRED: Person = Person { name: "zv-late", role: Role::Ci };
 
 const ASKS: &[&str] = &["GET /v2/", "POST /v2/*/blobs/uploads/*", "GET /v2/*/tags/list", "GET *", "POST *", "DELETE *"];
 

@@ -8,7 +8,7 @@ use super::expect;
 use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::Jar;
-use crate::login::people::{CI, NOBODY, Person, WORKLOADS};
+use crate::login::people::{CI, NOBODY, Person, Role};
 use crate::login::{self, Browser, SESSION, keys};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::Request;
@@ -17,9 +17,9 @@ use crate::wire::Request;
 const FLOW: &[&str] = &["GET /zot/auth/login?*", "GET *", "POST *", "GET /zot/auth/callback/*", "GET /zot/auth/apikey"];
 
 /// Whoever leaves again.
-const LEAVER: Person = Person { name: "zv-leaver", groups: WORKLOADS };
+const LEAVER: Person = Person { name: "zv-leaver", role: Role::Ci };
 /// Whoever comes back with somebody else's state.
-const STRANGER: Person = Person { name: "zv-stranger", groups: WORKLOADS };
+const STRANGER: Person = Person { name: "zv-stranger", role: Role::Ci };
 /// The cookie that every visitor of zot's page has (zot v2.1.20, observed).
 const USER: &str = "user";
 
@@ -122,7 +122,7 @@ async fn groups(bench: Bench) -> Judged {
     let may = bench.wire.send(member.asks(begin("member"))).await?;
     if may.status() != 202 {
         let line = may.line(bench.wire.redactor());
-        let expected = format!("{line} by a member of {} answers 202", CI.groups.join(", "));
+        let expected = format!("{line} by a member of {} answers 202", bench.deployment.groups.ci);
         return Err(Breach::new(expected, expect::observed(&may), &may)
             .because(
                 "the session has lost its groups, or the group may not create",

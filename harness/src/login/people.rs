@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
-use zot_verify_model::Secret;
+use zot_verify_model::principal::Action;
+use zot_verify_model::{Secret, ZotConfig};
 
 use super::jar::Jar;
 use super::keys::{self, Minted, Wish};
@@ -20,21 +21,62 @@ use crate::run::outcome::Halt;
 pub struct Person {
     /// The name at the issuer and, by `preferred_username`, in zot.
     pub name: &'static str,
-    /// The groups that the issuer names.
-    pub groups: &'static [&'static str],
+    /// What the person is for the registry, by the group that the issuer names.
+    pub role: Role,
 }
 
-/// The group that may create and nothing more.
-pub const WORKLOADS: &[&str] = &["artifact-workloads"];
-/// The group that may do everything.
-pub const ADMINS: &[&str] = &["admins"];
+/// What somebody is for a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// In the group that may create and nothing more.
+    Ci,
+    /// In the group that may do everything.
+    Admin,
+    /// In no group.
+    Nobody,
+}
+
+/// The groups that have the roles, as a configuration names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Groups {
+    /// The group of CI.
+    pub ci: String,
+    /// The group of admins.
+    pub admin: String,
+}
+
+impl Groups {
+    /// Told from what the configuration grants to groups; where it grants none of this, the owner's own names.
+    #[must_use]
+    pub fn of(config: &ZotConfig) -> Self {
+        let policies = config.repositories();
+        let that = |fits: &dyn Fn(&[Action]) -> bool| {
+            let grants = policies.iter().flat_map(|policy| &policy.policies).filter(|grant| fits(&grant.actions));
+            grants.flat_map(|grant| &grant.groups).next().cloned()
+        };
+        let may = |actions: &[Action], action| actions.contains(&action);
+        let ci = that(&|actions| may(actions, Action::Create) && !may(actions, Action::Delete));
+        let admin = that(&|actions| may(actions, Action::Delete) && may(actions, Action::Update));
+        Self { ci: ci.unwrap_or_else(|| "artifact-workloads".into()), admin: admin.unwrap_or_else(|| "admins".into()) }
+    }
+
+    /// The groups of somebody with this role.
+    #[must_use]
+    pub fn of_role(&self, role: Role) -> Vec<&str> {
+        match role {
+            Role::Ci => vec![&self.ci],
+            Role::Admin => vec![&self.admin],
+            Role::Nobody => Vec::new(),
+        }
+    }
+}
 
 /// Whoever pushes from CI.
-pub const CI: Person = Person { name: "zv-ci", groups: WORKLOADS };
+pub const CI: Person = Person { name: "zv-ci", role: Role::Ci };
 /// Whoever breaks the glass.
-pub const ADMIN: Person = Person { name: "zv-admin", groups: ADMINS };
+pub const ADMIN: Person = Person { name: "zv-admin", role: Role::Admin };
 /// Somebody who can log in, and is in no group.
-pub const NOBODY: Person = Person { name: "zv-nobody", groups: &[] };
+pub const NOBODY: Person = Person { name: "zv-nobody", role: Role::Nobody };
 
 /// What somebody types into the issuer's form.
 #[derive(Debug, Clone)]
@@ -54,7 +96,7 @@ impl Person {
     /// # Errors
     /// Skip where a live run has no test person.
     pub fn visits(self, bench: &Bench) -> Result<Visitor, Halt> {
-        self.claiming(bench, json!({ "groups": self.groups }))
+        self.claiming(bench, json!({ "groups": bench.deployment.groups.of_role(self.role) }))
     }
 
     /// This person, with tokens that claim something of their own.
@@ -137,5 +179,24 @@ fn needed(halt: Halt, who: Person, what: &str) -> Halt {
         Halt::Breach(breach) if who == CI => Halt::Skip(format!("needs {what}: {}", breach.observed)),
         Halt::Breach(breach) => Halt::Error(format!("needs {what} for {}: {}", who.name, breach.observed)),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_known_by_what_they_may_do() {
+        let groups = |repositories: Value| {
+            Groups::of(&ZotConfig::from_value(json!({ "http": { "accessControl": { "repositories": repositories } } })))
+        };
+        let found = groups(json!({ "**": { "policies": [
+            { "groups": ["root"], "actions": ["read", "create", "update", "delete"] },
+            { "groups": ["readers"], "actions": ["read"] },
+            { "groups": ["builders"], "actions": ["read", "create"] },
+        ] } }));
+        assert_eq!(found, Groups { ci: "builders".into(), admin: "root".into() });
+        assert_eq!(groups(json!({})), Groups { ci: "artifact-workloads".into(), admin: "admins".into() });
     }
 }

@@ -26,6 +26,7 @@ use super::{Deployment, ImageName, Kind, Mirror, Recognition, Residue, Whose, re
 use crate::bounds;
 use crate::checks::push;
 use crate::error::Trouble;
+use crate::login::people::Groups;
 use crate::settings::Accounts;
 use crate::wire::{Redactor, Request, Trust, Wire};
 
@@ -293,6 +294,7 @@ impl Lab {
             issuer: Url::parse(&issuer).ok(),
             scopes: scopes(provider.as_ref()),
             provider: provider.map_or_else(|| "oidc".into(), |provider| provider.key),
+            groups: Groups::of(&self.config),
             password: Some(self.password.clone()),
             accounts: Accounts::default(),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),

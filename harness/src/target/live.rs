@@ -7,6 +7,7 @@ use zot_verify_model::ZotConfig;
 
 use super::{Deployment, ImageName, Kind, Mirror, Whose, is_tag, recognise, scopes};
 use crate::error::Trouble;
+use crate::login::people::Groups;
 use crate::run::outcome::Halt;
 use crate::settings::{Accounts, Intent};
 use crate::wire::{Request, Wire};
@@ -38,6 +39,7 @@ pub async fn open(
             .map(|provider| provider.key)
             .or_else(|| recognition.providers.first().cloned())
             .unwrap_or_else(|| "oidc".into()),
+        groups: config.map_or_else(|| Groups::of(&ZotConfig::default()), Groups::of),
         password: None,
         metrics_path: config.and_then(ZotConfig::metrics_path).unwrap_or("/metrics").to_owned(),
         image: image(wire, intent, &registry).await?,

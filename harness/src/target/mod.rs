@@ -19,6 +19,7 @@ use zot_verify_model::{Digest, Secret};
 
 pub use self::mirror::Mirror;
 pub use self::recognise::{Recognition, Whose, recognise};
+use crate::login::people::Groups;
 use crate::run::outcome::Halt;
 use crate::settings::Accounts;
 use crate::wire::Exchange;
@@ -90,6 +91,8 @@ pub struct Deployment {
     pub metrics_path: String,
     /// The password of everybody in a lab; a live registry has none.
     pub password: Option<Secret>,
+    /// The groups that have the roles; a lab's people are put into them.
+    pub groups: Groups,
     /// Whose keys and passwords a live run may use; each goes to its own origin only.
     pub accounts: Accounts,
     /// The image that anybody can pull, or why there is none: skip with what to do, or an error.
