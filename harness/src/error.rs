@@ -1,6 +1,6 @@
 //! Errors for people: what happened, why, and what to do.
 
-use std::fmt;
+use std::{fmt, io};
 
 use crate::report::printable;
 use crate::run::exit::Exit;
@@ -77,3 +77,16 @@ impl fmt::Display for Trouble {
 }
 
 impl std::error::Error for Trouble {}
+
+/// What became of writing to somebody. A closed pipe, as with `| head`, is the reader's choice and no trouble.
+///
+/// # Errors
+/// Trouble for everything else that keeps it from being written.
+pub fn written(result: io::Result<()>) -> Result<(), Trouble> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Trouble::unknown("the output could not be written", error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}

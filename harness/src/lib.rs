@@ -7,6 +7,7 @@ pub mod bounds;
 pub mod catalogue;
 pub mod check;
 pub mod checks;
+pub mod clean;
 pub mod error;
 pub mod ledger;
 pub mod login;

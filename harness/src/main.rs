@@ -4,14 +4,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
-use zot_verify::error::Trouble;
+use zot_verify::error::{self, Trouble};
 use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text};
 use zot_verify::run::exit::Exit;
 use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs};
-use zot_verify::settings::{self, Environment, Settings};
+use zot_verify::settings::{self, Cleaning, Environment, Settings};
 use zot_verify::target::reaper;
-use zot_verify::{catalogue, self_test};
+use zot_verify::{catalogue, clean, self_test};
 use zot_verify_model::Secret;
 
 fn main() -> ExitCode {
@@ -41,6 +41,7 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
         Command::Local(args) => verify(&Settings::local(args, matches)?),
         Command::Live(args) => verify(&Settings::live(args, matches)?),
         Command::SelfTest(args) => self_test(args),
+        Command::Clean(args) => clean(&Cleaning::new(args)?),
         Command::List => told(report::describe::list(&mut anstream::stdout())),
         Command::Explain { id } => told(report::describe::explain(&mut anstream::stdout(), catalogue::find(id)?)),
         Command::Plan(plan) => {
@@ -73,6 +74,11 @@ fn verify(settings: &Settings) -> Result<Exit, Trouble> {
     runtime()?.block_on(session::verify(settings, &around, &mut reporters))
 }
 
+fn clean(cleaning: &Cleaning) -> Result<Exit, Trouble> {
+    let around = surroundings(&cleaning.secrets)?;
+    runtime()?.block_on(clean::run(cleaning, &around, &mut anstream::stdout()))
+}
+
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
     let (zot, _) = settings::zot(&args.zot)?;
     let around = surroundings(&Environment::of_process()?.secrets)?;
@@ -102,12 +108,6 @@ fn columns() -> Option<usize> {
     terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
-/// A closed pipe, as with `| head`, is the reader's choice and no trouble.
-fn told(written: std::io::Result<()>) -> Result<Exit, Trouble> {
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Trouble::unknown("the output could not be written", error.to_string()))
-        }
-        _ => Ok(Exit::Good),
-    }
+fn told(result: std::io::Result<()>) -> Result<Exit, Trouble> {
+    error::written(result).map(|()| Exit::Good)
 }

@@ -3,6 +3,7 @@
 //! A zot is `ZOT_VERIFY_ZOT`, else `zot` on the PATH; without one its scenarios report themselves as ignored, by name.
 
 mod bite;
+mod clean;
 mod cleanup;
 mod harmless;
 mod leak;
@@ -28,6 +29,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("personas-send-what-programs-send", personas::send_what_programs_send),
     ("live-changes-nothing", harmless::live_changes_nothing),
     ("live-changes-nothing-even-if-all-doors-are-open", harmless::open_doors),
+    ("clean-removes-what-a-ledger-lists", clean::removes_what_a_ledger_lists),
     ("another-client-agrees", opinion::another_client_agrees),
 ];
 

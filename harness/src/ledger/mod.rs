@@ -49,6 +49,57 @@ impl Place {
     }
 }
 
+/// A ledger that was read.
+#[derive(Debug)]
+pub struct Volume {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says.
+    pub items: Vec<Item>,
+    /// How many of its lines say nothing.
+    pub unreadable: usize,
+}
+
+impl Place {
+    /// Every ledger that is there; a directory that does not exist holds none.
+    ///
+    /// # Errors
+    /// What keeps a ledger from being read, with its path.
+    pub fn read(&self) -> Result<Vec<Volume>, (PathBuf, io::Error)> {
+        let mut paths = Vec::new();
+        match self {
+            Self::File(path) => paths.push(path.clone()),
+            Self::Directory(directory) => match directory.read_dir() {
+                Ok(found) => {
+                    for entry in found {
+                        let path = entry.map_err(|error| (directory.clone(), error))?.path();
+                        paths.extend(Some(path).filter(|path| path.extension().is_some_and(|ending| ending == ENDING)));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err((directory.clone(), error)),
+            },
+        }
+        paths.sort();
+        let volume = |path: PathBuf| match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let (items, unreadable) = read(&text);
+                Ok(Volume { path, items, unreadable })
+            }
+            Err(error) => Err((path, error)),
+        };
+        paths.into_iter().map(volume).collect()
+    }
+}
+
+/// Notes in a ledger what became of something that an earlier run left.
+///
+/// # Errors
+/// What keeps it from being written.
+pub fn turn(path: &Path, item: &Item, state: State, why: Option<&str>) -> io::Result<()> {
+    append(&mut open(path)?, &Item { state, why: why.map(str::to_owned), ..item.clone() })
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -278,10 +329,13 @@ impl fmt::Display for Noted {
         if let Some(file) = &self.file {
             write!(f, "; noted in {}", file.display())?;
         }
-        if self.remains() {
-            write!(f, "; `zot-verify clean {}` removes what remains", self.run)?;
+        match &self.file {
+            _ if !self.remains() => Ok(()),
+            Some(file) if file.file_stem().is_none_or(|name| *name != *self.run) => {
+                write!(f, "; `zot-verify clean {} --ledger {}` removes what remains", self.run, file.display())
+            }
+            _ => write!(f, "; `zot-verify clean {}` removes what remains", self.run),
         }
-        Ok(())
     }
 }
 

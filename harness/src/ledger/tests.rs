@@ -99,6 +99,12 @@ fn a_report_says_in_one_line_what_there_is() {
     let _planned = entry(Kind::Tag);
     assert_eq!(
         line(&ledger),
-        "1 tag planned, 1 tag removed, 2 blobs kept; noted in FILE; `zot-verify clean run` removes what remains"
+        "1 tag planned, 1 tag removed, 2 blobs kept; noted in FILE; `zot-verify clean run --ledger FILE` removes what \
+         remains"
     );
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = Ledger::new(&place(directory.path()), "run", "r");
+    let _planned = ledger.plan(Kind::Tag, "a/b", "x").unwrap();
+    let said = ledger.noted(&Redactor::new()).to_string();
+    assert!(said.ends_with("; `zot-verify clean run` removes what remains"), "{said}");
 }

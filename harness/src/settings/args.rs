@@ -15,7 +15,7 @@ use crate::target::Residue;
     name = "zot-verify",
     version,
     after_help = "Exit codes: 0 good · 1 a check failed · 2 usage or configuration · 3 could not tell · 4 nothing ran \
-                  · 130 interrupted"
+                  · 5 something of ours remains · 130 interrupted"
 )]
 pub struct Args {
     /// What to do.
@@ -30,6 +30,8 @@ pub enum Command {
     Local(LocalArgs),
     /// Check an existing registry; reads, and tries writes only in forms that store nothing, unless more is allowed
     Live(LiveArgs),
+    /// Remove what live runs left behind, as their ledgers say; needs an administrator's key
+    Clean(CleanArgs),
     /// Show that every part of every check notices its saboteurs
     SelfTest(SelfTestArgs),
     /// List the checks
@@ -172,6 +174,36 @@ pub struct LiveArgs {
     /// Options of every run
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// `clean`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(group(clap::ArgGroup::new("which").required(true)))]
+pub struct CleanArgs {
+    /// The run that left it, as its report names it
+    #[arg(value_name = "RUN", group = "which")]
+    pub run: Option<String>,
+    /// What all runs left
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// What was left on this registry
+    #[arg(long, value_name = "URL", group = "which")]
+    pub live: Option<String>,
+    /// The ledger to read; else those in the state directory
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_LEDGER")]
+    pub ledger: Option<PathBuf>,
+    /// The only repository that is touched, with those below it
+    #[arg(long, value_name = "REPO", env = "ZOT_VERIFY_CANARY")]
+    pub canary: Option<String>,
+    /// PEM certificates to trust besides the system's
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_CA")]
+    pub ca: Option<PathBuf>,
+    /// The owner's intent; else the nearest zot-verify.toml upward, else the built-in one
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_INTENT")]
+    pub intent: Option<PathBuf>,
+    /// How long it may take [default: 20s]
+    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = time)]
+    pub timeout: Option<Duration>,
 }
 
 /// `self-test`.

@@ -3,11 +3,12 @@
 mod accounts;
 pub mod ansible;
 pub mod args;
+mod clean;
 mod intent;
 mod waiver;
 pub mod zot_config;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -17,6 +18,7 @@ use zot_verify_model::{Digest, Secret, ZotConfig};
 
 pub use self::accounts::{Accounts, Environment};
 use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
+pub use self::clean::{Cleaning, Which};
 use self::intent::mirror_image;
 pub use self::intent::{FILE, Intent, IntentSource, nearest};
 pub use self::waiver::{Day, Waiver};
@@ -197,14 +199,7 @@ impl Settings {
         let default = Intent::default().canary;
         let intended = Some(intent.canary).filter(|canary| *canary != default);
         let canary = chooser.choose("canary", args.canary.clone(), intended, Some(default), Clone::clone);
-        intent.canary = canary.unwrap_or_default();
-        if !is_repository(&intent.canary) {
-            return Err(Trouble::usage(
-                format!("the canary `{}` is no repository", intent.canary),
-                "requests that are to be refused aim at it; what is no name could lead them elsewhere",
-            )
-            .cure("give a name such as team/zot-verify-canary, with --canary or `canary` in zot-verify.toml"));
-        }
+        intent.canary = self::canary(canary.unwrap_or_default())?;
         let image = chooser.choose("image", args.image.clone(), None, None, Clone::clone);
         let named = chooser.choose("pull-image", args.pull_image.clone(), intent.pull_image.take(), None, Clone::clone);
         (intent.pull_image, intent.pushed) = match image {
@@ -223,9 +218,7 @@ impl Settings {
         let ledger = chooser.choose("ledger", typed, None, Place::of_user(from_environment), Place::to_string);
         let wait = chooser.choose("wait", args.wait, None, Some(Duration::ZERO), time);
         let ca = chooser.choose("ca", args.ca.clone(), None, None, |path| path.display().to_string());
-        let trust = ca.as_deref().map(Trust::with_file).transpose().map_err(|error| {
-            Trouble::usage("--ca names no certificates", error.to_string()).cure("give a file with PEM certificates")
-        })?;
+        let trust = trust(ca.as_deref())?;
         let people = Environment::of_process()?;
         people.accounts.only_over_https(&url_, intent.issuer.as_ref())?;
         if writes && people.accounts.ci.is_none() {
@@ -233,8 +226,7 @@ impl Settings {
                 .cure("set ZOT_VERIFY_API_KEY (or ZOT_CI_API_KEY) to the key of ZOT_VERIFY_USER (else zot-ci)"));
         }
         chooser.origins.extend(people.accounts.origins());
-        let (wait, trust) = (wait.unwrap_or_default(), trust.unwrap_or_default());
-        let target = Target::Live { url: url_, wait, trust, writes };
+        let target = Target::Live { url: url_, wait: wait.unwrap_or_default(), trust, writes };
         let config = config(&args.config, &mut chooser)?;
         let settings = Self { ledger, ..Self::with(&args.run, ids, intent, target, config, people, chooser) };
         if settings.permissions().creates() && settings.ledger.is_none() {
@@ -302,6 +294,25 @@ fn pushed(text: &str) -> Result<(Option<String>, Option<Digest>), Trouble> {
     })?;
     let tagged = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
     Ok((Some(if tagged { name } else { text }.to_owned()), Some(digest)))
+}
+
+/// The repository that requests may aim at.
+fn canary(name: String) -> Result<String, Trouble> {
+    if is_repository(&name) {
+        return Ok(name);
+    }
+    Err(Trouble::usage(
+        format!("the canary `{name}` is no repository"),
+        "requests that are to be refused aim at it; what is no name could lead them elsewhere",
+    )
+    .cure("give a name such as team/zot-verify-canary, with --canary or `canary` in zot-verify.toml"))
+}
+
+fn trust(ca: Option<&Path>) -> Result<Trust, Trouble> {
+    let trust = ca.map(Trust::with_file).transpose().map_err(|error| {
+        Trouble::usage("--ca names no certificates", error.to_string()).cure("give a file with PEM certificates")
+    })?;
+    Ok(trust.unwrap_or_default())
 }
 
 fn from_environment(name: &str) -> Option<PathBuf> {

@@ -1,0 +1,125 @@
+//! `clean`, before it meets a registry, and where it meets none that helps.
+
+use std::time::SystemTime;
+
+use crate::house::{House, assert_told};
+use crate::servers::{Manner, Server};
+
+/// A line of a ledger.
+fn line(run: &str, registry: &str, kind: &str, repository: &str, reference: &str, at: &str) -> String {
+    format!(
+        "{{\"at\":\"{at}\",\"run\":\"{run}\",\"number\":0,\"registry\":\"{registry}\",\"kind\":\"{kind}\",\
+         \"repository\":\"{repository}\",\"reference\":\"{reference}\",\"state\":\"created\"}}\n"
+    )
+}
+
+const CANARY: &str = "blumeops/zot-verify-canary";
+const LONG_AGO: &str = "2026-01-01T00:00:00Z";
+
+#[test]
+fn what_is_typed_wrong() {
+    let house = House::new();
+    let tag = |run, registry| line(run, registry, "tag", CANARY, "v1", LONG_AGO);
+    house.file("one", &tag("0123abcd", "http://r.test/"));
+    house.file("two", &(tag("0123abcd", "https://a.test/") + &tag("fedc9876", "https://b.test/")));
+    house.file("bad", &tag("0123abcd", "ftp://r.test/"));
+    let admin = "ZOT_VERIFY_ADMIN_USER=erin ZOT_VERIFY_ADMIN_API_KEY=hunter2";
+    let lines = [
+        "clean",
+        "clean 0123abcd --all",
+        "clean --all",
+        "clean --all --ledger missing",
+        "HOME=/nowhere clean 0123abcd",
+        "clean 0123abce --ledger one",
+        "clean --all --ledger two",
+        "clean --all --ledger bad",
+        "clean --live r.test --ledger one",
+        "clean --all --ledger one --canary Canary",
+        &format!("{admin} clean --all --ledger one"),
+    ];
+    assert_told!(house.refused(2, &lines));
+}
+
+#[test]
+fn a_run_that_writes_needs_a_place_for_its_ledger() {
+    let lines = [
+        "ZOT_CI_API_KEY=hunter2 plan live https://r.test --allow-writes",
+        "plan live https://r.test --mirror-image docker.io/library/alpine:3.20",
+    ];
+    assert_told!(House::new().refused(2, &lines));
+}
+
+#[test]
+fn nothing_is_left() {
+    let house = House::new();
+    let told = house.run("HOME=/nowhere clean --all");
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "nothing is left behind that a ledger lists\n"));
+    house.file("ledger", &line("0123abcd", "https://r.test/", "tag", CANARY, "v1", LONG_AGO));
+    let told = house.run("clean --live https://other.test --ledger ledger");
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_no_clean_house() {
+    let house = House::new();
+    house.file("ledger", "{\"at\":\"2026-01\n");
+    let told = house.run("clean --all --ledger ledger");
+    assert_told!(told.out);
+    assert_eq!(told.code, Some(3));
+}
+
+#[test]
+fn a_registry_that_does_not_answer() {
+    let house = House::new();
+    house.file("ledger", &line("0123abcd", "http://127.0.0.1:1/", "tag", CANARY, "v1", LONG_AGO));
+    assert_told!(house.refused(3, &["clean --all --ledger ledger"]));
+}
+
+/// A registry in which everything is there that anybody asks for.
+fn full(path: &str) -> Manner {
+    match path {
+        "/v2/" => Manner::Says(
+            "HTTP/1.1 200 OK\r\nDocker-Distribution-Api-Version: registry/2.0\r\nContent-Length: 2\r\n\
+             Connection: close\r\n\r\n{}",
+        ),
+        path if path.ends_with("/gone") => {
+            Manner::Says("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        }
+        path if path.ends_with("/odd") => {
+            Manner::Says("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        }
+        _ => Manner::Says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+    }
+}
+
+/// Without a key nothing is removed, and every kind of thing has its own word.
+#[test]
+fn what_remains_is_told_with_its_cure() {
+    let (house, server) = (House::new(), Server::new(full));
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let things = [
+        ("tag", CANARY, "v1", LONG_AGO),
+        ("tag", CANARY, "gone", LONG_AGO),
+        ("tag", CANARY, "odd", LONG_AGO),
+        ("tag", CANARY, "../../../v1", LONG_AGO),
+        ("tag", "blumeops/zot-verify-canary/../app", "v1", LONG_AGO),
+        ("tag", "blumeops/app", "v1", LONG_AGO),
+        ("mirrored", "docker.io/library/alpine", "3.20", LONG_AGO),
+        ("upload", CANARY, "5f1c9a", LONG_AGO),
+        ("manifest", CANARY, &digest, LONG_AGO),
+        ("blob", CANARY, &digest, LONG_AGO),
+        ("key", "", "old", LONG_AGO),
+        ("key", "", "new", now.as_str()),
+        ("repository", CANARY, "", LONG_AGO),
+    ];
+    let lines = things.iter().enumerate().map(|(number, (kind, repository, reference, at))| {
+        let line = line("0123abcd", &format!("{}/", server.url), kind, repository, reference, at);
+        let line = line.replace("\"number\":0", &format!("\"number\":{number}"));
+        if *kind == "mirrored" { line.replace("mirrored", "tag").replace("created", "kept") } else { line }
+    });
+    house.file("ledger", &lines.collect::<String>());
+    let told = house.run("clean 0123abcd --ledger ledger");
+    assert_told!(told.out);
+    assert_eq!((told.code, told.err.as_str()), (Some(3), ""));
+}
