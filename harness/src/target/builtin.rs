@@ -1,8 +1,8 @@
 //! The lab's own zot configuration: the hardened shape that the checks are about.
 //!
 //! Anybody may read; `artifact-workloads` may create and never move or remove; `admins` may do everything; metrics are
-//! public; people log in with OpenID; API keys are on; search is on, because zot names its release only then; Docker Hub is mirrored below `docker.io/`. Addresses,
-//! directories, the issuer and the upstream are filled in by [`super::adapt`].
+//! public; people log in with OpenID; API keys are on; search is on, because zot names its release only then; Docker Hub
+//! is mirrored below `docker.io/`. Addresses, directories, the issuer and the upstream are filled in by [`super::adapt`].
 
 use serde_json::{Value, json};
 use zot_verify_model::ZotConfig;
