@@ -2,7 +2,8 @@
 
 use crate::check::{Check, Part, Saboteur};
 use crate::checks::{
-    apikey, apikey_expiry, apikey_limits, cookies, credentials, login, metrics, personas, pull, push, session, version,
+    apikey, apikey_expiry, apikey_limits, cookies, credentials, login, metrics, mirror, mirror_paths, personas, pull,
+    push, session, version,
 };
 use crate::error::Trouble;
 use crate::settings::nearest;
@@ -19,6 +20,8 @@ pub const CHECKS: &[&Check] = &[
     &apikey::CHECK,
     &apikey_limits::CHECK,
     &apikey_expiry::CHECK,
+    &mirror::CHECK,
+    &mirror_paths::CHECK,
     &metrics::CHECK,
     &version::CHECK,
 ];

@@ -7,6 +7,7 @@ mod clean;
 mod cleanup;
 mod harmless;
 mod leak;
+mod mirror;
 mod opinion;
 mod personas;
 mod support;
@@ -31,6 +32,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("live-changes-nothing-even-if-all-doors-are-open", harmless::open_doors),
     ("clean-removes-what-a-ledger-lists", clean::removes_what_a_ledger_lists),
     ("another-client-agrees", opinion::another_client_agrees),
+    ("live-mirror-pulls-what-is-named", mirror::live_pulls_what_is_named),
 ];
 
 /// What makes sense with a zot process only.

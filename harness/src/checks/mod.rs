@@ -9,6 +9,8 @@ pub mod expect;
 pub mod exposition;
 pub mod login;
 pub mod metrics;
+pub mod mirror;
+pub mod mirror_paths;
 pub mod personas;
 pub mod pull;
 pub mod push;

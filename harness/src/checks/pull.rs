@@ -17,7 +17,7 @@ use crate::target::{ImageName, Kind};
 use crate::wire::{Exchange, Redactor, Request};
 
 /// What clients accept when they ask for a tag.
-const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// The media types of an index.

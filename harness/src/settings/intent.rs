@@ -162,7 +162,7 @@ impl Default for Intent {
             families: FAMILIES.iter().map(|&name| name.to_owned()).collect(),
             pushed: None,
             mirror_image: None,
-            client_shapes: Vec::new(),
+            client_shapes: ["explicit", "override-path"].map(str::to_owned).to_vec(),
             residue: Residue::default(),
             profile: Profile::default(),
             strict: false,

@@ -24,7 +24,7 @@ use super::process::{Held, Process};
 use super::zot::{Zot, unknown_keys};
 use super::{Deployment, ImageName, Kind, Mirror, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
-use crate::checks::push;
+use crate::checks::{mirror, push};
 use crate::error::Trouble;
 use crate::login::people::Groups;
 use crate::settings::Accounts;
@@ -170,6 +170,7 @@ impl LabSpec {
         let router = Issuer::router(&issuer.url(), spec);
         let issuer = issuer.serve(router);
         let upstream = Port::bind().await.map_err(|error| failed(&error))?.serve(Upstream::router(&self.troubles));
+        let outside = upstream.url();
 
         let name = Uuid::new_v4().simple().to_string();
         let marker = format!("zot-verify/lab-{name}");
@@ -185,7 +186,7 @@ impl LabSpec {
             port: inner.unwrap_or(front.number()),
             external_url: &external,
             issuer: &issuer_url,
-            upstream: &upstream.url(),
+            upstream: &outside,
         };
         let mut config = self.config.clone();
         let shown = |change: String| change.replace(&directory.display().to_string(), "LAB");
@@ -193,8 +194,8 @@ impl LabSpec {
         for patch in &self.patches {
             config.merge(&serde_json::from_str(patch).map_err(|error| failed(&error))?);
         }
-        mirror_only(&mut config, &upstream.url());
-        let mirror = Mirror::of(&self.config, Url::parse(&upstream.url()).ok());
+        mirror_only(&mut config, &outside);
+        let mirror = Mirror::of(&self.config, Url::parse(&outside).ok());
         let url = Url::parse(&external).map_err(|error| failed(&error))?;
         let https = self.config.external_url().is_some_and(|url| url.starts_with("https://"));
         let (made_of, repository) = (self.zot.clone(), marker.clone());
@@ -219,14 +220,15 @@ impl LabSpec {
                     .spawn(program, directory, &repository, &config, &secret)
                     .await
                     .map_err(|error| failed(&error))?;
-                let proxy = broken.then(|| proxy::router(format!("http://127.0.0.1:{port}"), &self.rules));
+                let proxy = broken.then(|| proxy::router(format!("http://127.0.0.1:{port}"), &outside, &self.rules));
                 let proxy = proxy.transpose().map_err(|error| failed(&error))?.map(|router| front.serve(router));
                 Ok(lab(Registry::Process(Box::new(process)), proxy, config))
             }
             (Zot::Embedded, _) if broken => {
                 let behind = Port::bind().await.map_err(|error| failed(&error))?;
                 let router = StandIn::router(&config, &self.seeds).await.map_err(|error| refused(&error))?;
-                let router = (proxy::router(behind.url(), &self.rules).map_err(|error| failed(&error))?, router);
+                let router =
+                    (proxy::router(behind.url(), &outside, &self.rules).map_err(|error| failed(&error))?, router);
                 let (proxy, registry) = (front.serve(router.0), behind.serve(router.1));
                 Ok(lab(Registry::Embedded(registry), Some(proxy), config))
             }
@@ -397,7 +399,7 @@ fn seeds() -> io::Result<Vec<Seed>> {
         tags: vec![(tag.into(), Content::Index(Index::build(repository)?))],
         ..Seed::default()
     };
-    Ok(std::iter::once(pulled).chain(push::seeds()?).collect())
+    Ok([pulled, mirror::seed()?].into_iter().chain(push::seeds()?).collect())
 }
 
 /// Where the issuer may send people back to.
