@@ -109,8 +109,8 @@ fn what_remains_is_told_with_its_cure() {
         ("upload", CANARY, "5f1c9a", LONG_AGO),
         ("manifest", CANARY, &digest, LONG_AGO),
         ("blob", CANARY, &digest, LONG_AGO),
-        ("key", "", "old", LONG_AGO),
-        ("key", "", "new", now.as_str()),
+        ("key", "pat", "old", LONG_AGO),
+        ("key", "pat", "new", now.as_str()),
         ("repository", CANARY, "", LONG_AGO),
     ];
     let lines = things.iter().enumerate().map(|(number, (kind, repository, reference, at))| {

@@ -16,7 +16,7 @@ pub enum Kind {
     Manifest,
     /// A blob, by its digest.
     Blob,
-    /// An API key; the reference is its id or label, never the key itself, and the repository is empty.
+    /// An API key; the repository is its owner, and the reference its id or label, never the key itself.
     Key,
     /// A repository; the reference is empty.
     Repository,
@@ -109,7 +109,7 @@ impl Item {
             Kind::Tag => format!("{repository}:{reference}"),
             Kind::Manifest | Kind::Blob => format!("{} {repository}@{reference}", kind.word(1)),
             Kind::Upload => format!("upload {reference} of {repository}"),
-            Kind::Key => format!("key {reference}"),
+            Kind::Key => format!("key `{reference}` of {repository}"),
             Kind::Repository => format!("repository {repository}"),
         }
     }
