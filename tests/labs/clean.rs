@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 use libtest_mimic::Failed;
+use serde_json::Value;
 use zot_verify::bench::{Bench, Setup};
 use zot_verify::ledger::{Kind, Ledger, Place, State, read};
 use zot_verify::run::outcome::Halt;
@@ -60,6 +61,51 @@ async fn clean(ledger: &Path, admin: Option<&Account>) -> Result<(Option<i32>, S
     let output = tokio::process::Command::from(command).output().await?;
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Ok((output.status.code(), said))
+}
+
+/// A live run that makes keys notes them before it does, tells them in its report, and leaves none.
+pub(crate) fn a_live_run_notes_what_it_makes(zot: &Zot) -> Result<(), Failed> {
+    let around = support::surroundings();
+    let directory = tempfile::tempdir()?;
+    support::runtime()?.block_on(async {
+        let (lab, wire, deployment) = support::spec(zot, &around).await?.start(&Redactor::new()).await?;
+        let issuer = deployment.issuer.as_ref().map(ToString::to_string).ok_or("a lab has an issuer")?;
+        let password = deployment.password.as_ref().ok_or("a lab has a password")?.expose().to_owned();
+        let live = || {
+            let mut command = support::command(directory.path());
+            command
+                .args(["live", wire.registry().as_str(), "apikey.create", "--allow-writes", "--format", "json"])
+                .args(["--issuer", &issuer])
+                .env("XDG_STATE_HOME", directory.path())
+                .env("ZOT_VERIFY_API_KEY", "a-key-that-is-not-used")
+                .env("ZOT_VERIFY_OIDC_USER", "zv-pat")
+                .env("ZOT_VERIFY_OIDC_PASSWORD", &password);
+            tokio::process::Command::from(command)
+        };
+        let output = live().output().await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        expect(output.status.code(), Some(0)).map_err(|_| said)?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let told = report["ledger"].as_array().ok_or("no ledger")?;
+        expect(told.len(), 3)?;
+        for entry in told {
+            let said = [&entry["kind"], &entry["repository"], &entry["state"]].map(Value::as_str);
+            expect(said, [Some("key"), Some("zv-pat"), Some("removed")])?;
+        }
+        let files: Vec<_> = directory.path().join("zot-verify").read_dir()?.collect::<Result<_, _>>()?;
+        expect(files.len(), 1)?;
+        let (items, _) = read(&std::fs::read_to_string(files[0].path())?);
+        expect(items.iter().all(|item| item.state == State::Removed), true)?;
+
+        // What cannot be noted is not made.
+        let output = live().args(["--ledger", "/dev/full"]).output().await?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        expect((output.status.code(), report["ledger"].as_array().map(Vec::len)), (Some(3), Some(0)))?;
+        let reason = report["results"][0]["reason"].as_str().unwrap_or_default();
+        expect(reason.starts_with("nothing was sent: the ledger /dev/full"), true).map_err(|_| reason.to_owned())?;
+        lab.stop().await?;
+        Ok(())
+    })
 }
 
 pub(crate) fn removes_what_a_ledger_lists(zot: &Zot) -> Result<(), Failed> {

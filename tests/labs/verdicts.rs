@@ -5,7 +5,10 @@ use std::sync::Arc;
 use libtest_mimic::Failed;
 use serde_json::Value;
 use zot_verify::session::Session;
+use zot_verify::settings::Intent;
 use zot_verify::target::zot::Zot;
+use zot_verify_model::Digest;
+use zot_verify_model::image::Index;
 
 use super::support;
 
@@ -106,4 +109,32 @@ fn expect<T: PartialEq + std::fmt::Debug>(found: T, wanted: T) -> Result<(), Fai
 
 fn named(what: &str, error: &Failed) -> Failed {
     format!("{what}: {}", error.message().unwrap_or_default()).into()
+}
+
+/// An image that was just pushed is there for anybody, and under the digest that the push printed.
+pub(crate) fn pushed_image(zot: &Zot) -> Result<(), Failed> {
+    let around = support::surroundings();
+    support::runtime()?.block_on(async {
+        let spec = support::spec(zot, &around).await?;
+        let session = Session::lab(&spec, Arc::new(Intent::default()), &around).await?;
+        let url = session.header().url;
+        let temporary = tempfile::tempdir()?;
+        let digest = Index::build("zot-verify/pull")?.index.digest;
+        let other = Digest::of(b"something else");
+        for (image, code) in [
+            (format!("zot-verify/pull:v1@{digest}"), 0),
+            (format!("zot-verify/pull@{digest}"), 0),
+            (format!("zot-verify/pull:v1@{other}"), 1),
+            ("zot-verify/pull:never-pushed".to_owned(), 1),
+        ] {
+            let mut command = support::command(temporary.path());
+            command.args(["live", &url, "pull.anonymous", "--format", "brief", "--image", &image]);
+            let output = tokio::process::Command::from(command).output().await?;
+            if output.status.code() != Some(code) {
+                return Err(format!("{image}: {output:?}").into());
+            }
+        }
+        session.close().await?;
+        Ok(())
+    })
 }
