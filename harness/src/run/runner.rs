@@ -131,7 +131,8 @@ impl Asked<'_> {
             curl: None,
             record: Record::new(Vec::new),
             duration,
-            requests: own.len(),
+            // That the server asked for a body that was held back is a moment of a request, and no request.
+            requests: own.iter().filter(|exchange| exchange.status() >= 200).count(),
         };
         let redact = |text: &str| printable(&wire.redactor().redact_url(text));
         let mut behind: Vec<Arc<Exchange>> = own;

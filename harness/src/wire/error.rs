@@ -62,6 +62,11 @@ impl WireError {
         Self::NoAnswer { request, why: format!("not sent: {why}"), refused: false }
     }
 
+    /// No answer to a request that was held back, and why.
+    pub(super) fn silent(request: &str, why: &str, redactor: &Redactor) -> Self {
+        Self::NoAnswer { request: redactor.redact_url(request), why: redactor.redact(why), refused: false }
+    }
+
     /// Trouble met after the status had arrived. A timeout is still no answer; anything else is a body cut short.
     pub(super) fn broken_off(
         error: &reqwest::Error,
@@ -73,6 +78,11 @@ impl WireError {
         if error.is_timeout() {
             return Self::new(error, request, redactor);
         }
+        Self::cut(request, status, read, redactor)
+    }
+
+    /// A body that ended too early.
+    pub(super) fn cut(request: &str, status: StatusCode, read: u64, redactor: &Redactor) -> Self {
         let request = redactor.redact_url(request);
         Self::Body { request, status: status.as_u16(), body: BodyError::Truncated(read) }
     }

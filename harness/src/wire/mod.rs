@@ -4,6 +4,7 @@ pub mod challenge;
 pub mod door;
 mod error;
 mod exchange;
+mod held;
 pub mod persona;
 pub mod redaction;
 mod request;
@@ -16,8 +17,8 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, StatusCode};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
@@ -25,6 +26,7 @@ use zot_verify_model::{Account, Digest};
 
 pub use self::error::{BodyError, WireError};
 pub use self::exchange::{Evidence, Exchange};
+pub use self::held::{Held, Hold};
 pub use self::redaction::Redactor;
 pub use self::request::Request;
 pub use self::trust::{BadCa, Trust};
@@ -126,7 +128,13 @@ impl Wire {
     /// [`WireError`] when there was no complete answer: no connection, no time left, or a body cut short or too long.
     pub async fn send(&self, request: Request) -> Result<Arc<Exchange>, WireError> {
         let _permit = self.shared.in_flight.acquire().await;
-        let exchange = Arc::new(self.shared.send(request).await?);
+        let exchange = self.shared.send(request).await?;
+        Ok(self.note(exchange))
+    }
+
+    /// Takes an answered request into the transcript.
+    fn note(&self, exchange: Exchange) -> Arc<Exchange> {
+        let exchange = Arc::new(exchange);
         self.shared.answered.fetch_add(1, Ordering::Relaxed);
         self.shared.meet(&exchange);
         tracing::debug!(
@@ -134,63 +142,80 @@ impl Wire {
             took = ?exchange.duration,
             "{}", exchange.line(&self.shared.redactor)
         );
-        self.transcript.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&exchange));
-        Ok(exchange)
+        self.record(Arc::clone(&exchange));
+        exchange
+    }
+
+    fn record(&self, exchange: Arc<Exchange>) {
+        self.transcript.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
     }
 }
 
+/// A request as it goes out.
+#[derive(Clone)]
+struct Outgoing {
+    request: Request,
+    url: Url,
+    /// The method and the URL, for errors.
+    line: String,
+    headers: HeaderMap,
+}
+
+/// An answer's body while it is read.
+struct Reading {
+    hash: Sha256,
+    kept: BytesMut,
+    length: u64,
+}
+
 impl Shared {
-    async fn send(&self, request: Request) -> Result<Exchange, WireError> {
+    fn outgoing(&self, request: Request) -> Result<Outgoing, WireError> {
         let url = match &request.target {
             request::Target::Path(path) => resolve(&self.registry, path),
             request::Target::Url(url) => url.clone(),
         };
         let line = format!("{} {url}", request.method);
-        let fail = |error: &reqwest::Error| WireError::new(error, &line, &self.redactor);
-        let headers = self.headers(&request).map_err(|error| WireError::unsendable(&line, &error, &self.redactor))?;
+        let mut headers =
+            self.headers(&request).map_err(|error| WireError::unsendable(&line, &error, &self.redactor))?;
         let by = request.account.as_ref().map(|account| self.credentials(account, &request.target, &url)).transpose();
         let by = by.map_err(|why| WireError::withheld(&line, why, &self.redactor))?;
-        let mut headers = headers;
         if let Some(value) = by {
             headers.append(AUTHORIZATION, value);
         }
-        let mut builder = self.client.request(request.method.clone(), url.clone()).headers(headers.clone());
-        if let Some(body) = &request.body {
+        Ok(Outgoing { request, url, line, headers })
+    }
+
+    async fn send(&self, request: Request) -> Result<Exchange, WireError> {
+        let out = self.outgoing(request)?;
+        let fail = |error: &reqwest::Error| WireError::new(error, &out.line, &self.redactor);
+        let mut builder = self.client.request(out.request.method.clone(), out.url.clone()).headers(out.headers.clone());
+        if let Some(body) = &out.request.body {
             builder = builder.body(body.clone());
         }
         let start = Instant::now();
         let mut response = builder.send().await.map_err(|error| fail(&error))?;
         let (status, answered) = (response.status(), response.headers().clone());
-
-        let mut hash = Sha256::new();
-        let mut kept = BytesMut::new();
-        let mut length = 0_u64;
+        let mut body = Reading::new();
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| WireError::broken_off(&error, &line, status, length, &self.redactor))?
+            .map_err(|error| WireError::broken_off(&error, &out.line, status, body.length, &self.redactor))?
         {
-            length += chunk.len() as u64;
-            if length > request.cap {
-                return Err(WireError::too_long(&line, status, request.cap, &self.redactor));
-            }
-            hash.update(&chunk);
-            let room = request.kept.saturating_sub(kept.len()).min(chunk.len());
-            kept.extend_from_slice(&chunk[..room]);
+            self.read(&mut body, &chunk, &out, status)?;
         }
-        Ok(Exchange {
-            method: request.method,
-            url,
-            request_headers: headers,
-            account: request.account,
-            request_body: request.body,
-            status,
-            headers: answered,
-            kept: kept.freeze(),
-            length,
-            digest: Digest::from_hash(&hash.finalize()),
-            duration: start.elapsed(),
-        })
+        Ok(out.answered(status, answered, body, start))
+    }
+
+    /// Takes in the next bytes of a body, up to what was asked for.
+    fn read(&self, body: &mut Reading, chunk: &[u8], out: &Outgoing, status: StatusCode) -> Result<(), WireError> {
+        body.length += chunk.len() as u64;
+        if body.length > out.request.cap {
+            return Err(WireError::too_long(&out.line, status, out.request.cap, &self.redactor));
+        }
+        body.hash.update(chunk);
+        let room = out.request.kept.saturating_sub(body.kept.len()).min(chunk.len());
+        body.kept.extend_from_slice(&chunk[..room]);
+        Ok(())
     }
 
     /// The account as a header field (RFC 7617), where it may go to `url`; else why not.
@@ -245,6 +270,30 @@ impl Shared {
                     self.redactor.learn_met(name, value);
                 }
             }
+        }
+    }
+}
+
+impl Reading {
+    fn new() -> Self {
+        Self { hash: Sha256::new(), kept: BytesMut::new(), length: 0 }
+    }
+}
+
+impl Outgoing {
+    fn answered(self, status: StatusCode, headers: HeaderMap, body: Reading, start: Instant) -> Exchange {
+        Exchange {
+            method: self.request.method,
+            url: self.url,
+            request_headers: self.headers,
+            account: self.request.account,
+            request_body: self.request.body,
+            status,
+            headers,
+            kept: body.kept.freeze(),
+            length: body.length,
+            digest: Digest::from_hash(&body.hash.finalize()),
+            duration: start.elapsed(),
         }
     }
 }
