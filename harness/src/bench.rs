@@ -8,6 +8,7 @@ use url::Url;
 use zot_verify_model::Account;
 
 use crate::checks::pull::{Stage, Walk};
+use crate::checks::push_key::Pushed;
 use crate::ledger::Ledger;
 use crate::login::Begun;
 use crate::login::people::{ADMIN, CI, People, Person};
@@ -42,6 +43,8 @@ pub struct Setup {
     pub scrape: OnceCell<Result<Arc<Exchange>, Halt>>,
     /// Whether a live registry refuses anybody's request to delete.
     pub closed: OnceCell<Result<bool, Halt>>,
+    /// What CI has pushed.
+    pub pushed: OnceCell<Result<Arc<Pushed>, Halt>>,
     /// A login that has begun.
     pub login: OnceCell<Result<Begun, Halt>>,
     /// Sessions and keys, each made for the first part that asks.

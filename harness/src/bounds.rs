@@ -81,3 +81,9 @@ pub const LAB_KEY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// From when on a key's end is near enough to say so.
 pub const KEY_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// How long after a refused write it is looked again whether it was done all the same; every run waits this long once.
+pub const MOMENT: Duration = Duration::from_millis(60);
+
+/// How many pushes race for one tag.
+pub const RACERS: usize = 8;

@@ -2,8 +2,8 @@
 
 use crate::check::{Check, Part, Saboteur};
 use crate::checks::{
-    apikey, apikey_expiry, apikey_limits, cookies, credentials, login, metrics, mirror, mirror_paths, personas, pull,
-    push, session, version,
+    admin, apikey, apikey_expiry, apikey_limits, cookies, credentials, immutable, login, metrics, mirror, mirror_paths,
+    new_tags, personas, pull, push, push_key, race, session, version,
 };
 use crate::error::Trouble;
 use crate::settings::nearest;
@@ -20,6 +20,11 @@ pub const CHECKS: &[&Check] = &[
     &apikey::CHECK,
     &apikey_limits::CHECK,
     &apikey_expiry::CHECK,
+    &push_key::CHECK,
+    &new_tags::CHECK,
+    &immutable::CHECK,
+    &race::CHECK,
+    &admin::CHECK,
     &mirror::CHECK,
     &mirror_paths::CHECK,
     &metrics::CHECK,

@@ -27,6 +27,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("built-in-lab", verdicts::built_in_lab),
     ("pushed-image-has-its-digest", verdicts::pushed_image),
     ("deployed-shape", verdicts::deployed_shape),
+    ("held-push-is-a-story", verdicts::held_push_is_a_story),
     ("issuer-away-is-no-verdict", verdicts::issuer_away),
     ("personas-send-what-programs-send", personas::send_what_programs_send),
     ("live-changes-nothing", harmless::live_changes_nothing),

@@ -57,6 +57,12 @@ impl Digest {
     pub fn hex(&self) -> &str {
         &self.0["sha256:".len()..]
     }
+
+    /// Enough of it for people to tell two apart.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[.."sha256:".len() + 12]
+    }
 }
 
 impl fmt::Display for Digest {

@@ -82,6 +82,33 @@ impl Image {
         Ok(Self { manifest, config, layer, architecture })
     }
 
+    /// Another manifest over the same blobs, told apart by an annotation.
+    #[must_use]
+    pub fn sibling(&self, note: &str) -> Blob {
+        Blob::new(
+            MANIFEST,
+            bytes(&json!({
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": self.config.descriptor(),
+                "layers": [self.layer.descriptor()],
+                "annotations": { "org.opencontainers.image.description": note },
+            })),
+        )
+    }
+
+    /// An index over this image alone.
+    #[must_use]
+    pub fn index(&self) -> Blob {
+        Blob::new(INDEX, bytes(&json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [self.in_index()] })))
+    }
+
+    fn in_index(&self) -> Value {
+        let mut descriptor = self.manifest.descriptor();
+        descriptor["platform"] = json!({ "architecture": self.architecture, "os": "linux" });
+        descriptor
+    }
+
     /// The blobs that a registry must hold before it takes the manifest.
     #[must_use]
     pub fn blobs(&self) -> [&Blob; 2] {
@@ -105,14 +132,7 @@ impl Index {
     /// As [`Image::build`].
     pub fn build(content: &str) -> io::Result<Self> {
         let images = vec![Image::build("amd64", content)?, Image::build("arm64", content)?];
-        let manifests: Vec<Value> = images
-            .iter()
-            .map(|image| {
-                let mut descriptor = image.manifest.descriptor();
-                descriptor["platform"] = json!({ "architecture": image.architecture, "os": "linux" });
-                descriptor
-            })
-            .collect();
+        let manifests: Vec<Value> = images.iter().map(Image::in_index).collect();
         let index = Blob::new(INDEX, bytes(&json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests })));
         Ok(Self { index, images })
     }

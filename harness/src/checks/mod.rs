@@ -1,5 +1,6 @@
 //! The checks, one file a concern. [`crate::catalogue`] joins what they declare.
 
+pub mod admin;
 pub mod apikey;
 pub mod apikey_expiry;
 pub mod apikey_limits;
@@ -7,12 +8,17 @@ pub mod cookies;
 pub mod credentials;
 pub mod expect;
 pub mod exposition;
+pub mod immutable;
 pub mod login;
 pub mod metrics;
 pub mod mirror;
 pub mod mirror_paths;
+pub mod new_tags;
 pub mod personas;
 pub mod pull;
 pub mod push;
+pub mod push_key;
+pub mod pushing;
+pub mod race;
 pub mod session;
 pub mod version;

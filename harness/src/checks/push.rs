@@ -97,16 +97,8 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
 /// # Errors
 /// As [`Image::build`].
 pub fn aim(door: &Door, namespace: &str, tag: &str) -> io::Result<Aim> {
-    let repository = format!("{namespace}/{}", door.name);
-    Ok(Aim {
-        resident: Image::build("amd64", &format!("{repository} resident"))?,
-        rival: Image::build("amd64", &format!("{repository} rival"))?,
-        tag: tag.into(),
-        new_tag: format!("{tag}-new"),
-        upload: UPLOAD.into(),
-        elsewhere: (ELSEWHERE.into(), Image::build("amd64", ELSEWHERE)?.layer.digest),
-        repository,
-    })
+    let elsewhere = (ELSEWHERE.into(), Image::build("amd64", ELSEWHERE)?.layer.digest);
+    Ok(Aim { upload: UPLOAD.into(), elsewhere, ..Aim::at(format!("{namespace}/{}", door.name), tag)? })
 }
 
 async fn closed(bench: Bench, door: &'static Door) -> Judged {

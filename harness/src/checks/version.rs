@@ -72,6 +72,8 @@ pub struct Trap {
     pub seen_by: &'static [(&'static str, &'static str)],
     /// The first release that has it.
     pub since: Release,
+    /// The first release that has it no more.
+    pub until: Option<Release>,
     /// What it is.
     pub cause: &'static str,
     /// What to change; `None` where no configuration helps.
@@ -83,6 +85,7 @@ pub const DOCKER_PING: Trap = Trap {
     name: "docker-ping",
     seen_by: &[("pull.personas", "docker"), ("pull.personas", "compose"), ("pull.personas", "cri-dockerd")],
     since: Release(2, 1, 16),
+    until: None,
     cause: "changed in zot v2.1.16: /v2/ answers 401 to Docker user agents where anonymous and other policies are \
             mixed (v2.1.17 widened it to everything that begins with docker/); a daemon without stored credentials \
             then gives up, unless it uses the containerd image store, which never asks /v2/",
@@ -94,6 +97,7 @@ pub const METRICS_USERS: Trap = Trap {
     name: "metrics-users",
     seen_by: &[("metrics.anonymous", "access")],
     since: Release(2, 1, 18),
+    until: None,
     cause: "changed in zot v2.1.18: metrics.users [\"\"] no longer lets anybody read; metrics.anonymousPolicy does",
     cure: Some(
         "set http.accessControl.metrics.anonymousPolicy to [\"read\"], in the same change as the binary: since v2.1.18 \
@@ -101,14 +105,50 @@ pub const METRICS_USERS: Trap = Trap {
     ),
 };
 
+/// `latest` was not a tag like others.
+pub const LATEST_EXEMPT: Trap = Trap {
+    name: "latest-exempt",
+    seen_by: &[("tags.immutable", "latest")],
+    // Every release that has groups, as far as is known.
+    since: Release(0, 0, 0),
+    until: Some(Release(2, 1, 15)),
+    cause: "before v2.1.15 zot asks for `create` alone where the tag is `latest`, so whoever may push may overwrite it \
+            (fixed in v2.1.15, zot pull request 3847)",
+    cure: Some("upgrade to v2.1.15 or later; until then deploy no `latest`"),
+};
+
+/// A push by digest took tags along without asking whether they exist.
+pub const TAG_PARAMETER: Trap = Trap {
+    name: "tag-parameter",
+    seen_by: &[("tags.immutable", "by-digest-tag")],
+    since: Release(2, 1, 16),
+    until: Some(Release(2, 1, 19)),
+    cause: "from v2.1.16 to v2.1.18 zot asks for `create` alone where a tag comes as `?tag=` of a push by digest, so \
+            whoever may push may move any tag (fixed in v2.1.19, zot pull request 4266)",
+    cure: Some("upgrade to v2.1.19 or later; until then refuse pushes with `tag=` in the query at the proxy in front"),
+};
+
 /// Every known trap.
-pub const TRAPS: &[&Trap] = &[&DOCKER_PING, &METRICS_USERS];
+pub const TRAPS: &[&Trap] = &[&DOCKER_PING, &METRICS_USERS, &LATEST_EXEMPT, &TAG_PARAMETER];
 
 impl Trap {
     /// The breach with this trap as its likely cause.
     #[must_use]
     pub fn explains(&self, breach: Breach) -> Breach {
         breach.because(self.cause, self.cure)
+    }
+
+    /// Whether a release is known to have it.
+    fn is_in(&self, release: Release) -> bool {
+        self.since <= release && self.until.is_none_or(|until| release < until)
+    }
+
+    /// Why a release is known not to have it.
+    fn absence(&self, release: Release) -> String {
+        match self.until {
+            Some(until) if until <= release => format!("went with {until}"),
+            _ => format!("came with {}", self.since),
+        }
     }
 
     /// Whether a part that would see it was judged.
@@ -149,13 +189,13 @@ fn explained(deployment: &Deployment, outcomes: &[CheckOutcome]) -> Judged {
     };
     let (seen, unseen): (Vec<&&Trap>, Vec<&&Trap>) = TRAPS.iter().partition(|trap| trap.looked_at(outcomes));
     if seen.is_empty() {
-        return Err(Halt::Skip("needs checks that see traps: pull.personas, metrics.anonymous".into()));
+        return Err(Halt::Skip("needs checks that see traps: pull.personas, metrics.anonymous, tags.immutable".into()));
     }
     let open: Vec<&&Trap> = TRAPS.iter().filter(|trap| trap.open(outcomes)).collect();
-    if let Some(early) = open.iter().find(|trap| release < trap.since) {
-        let expected = format!("{release} does not have the trap {}, which came with {}", early.name, early.since);
+    if let Some(odd) = open.iter().find(|trap| !trap.is_in(release)) {
+        let expected = format!("{release} does not have the trap {}, which {}", odd.name, odd.absence(release));
         let cause = "a build between two releases carries the older one's name; trust the commit and the behaviour";
-        return Err(Breach::new(expected, early.cause, &deployment.mgmt).because(cause, None).into());
+        return Err(Breach::new(expected, odd.cause, &deployment.mgmt).because(cause, None).into());
     }
     let names = |traps: &[&&Trap]| match traps {
         [] => "none".to_owned(),

@@ -67,6 +67,12 @@ impl Proof {
         Self { said: said.into(), exchanges: vec![Arc::clone(exchange)] }
     }
 
+    /// A proof that rests on all of these; none without any.
+    pub fn over<'a>(said: impl Into<String>, exchanges: impl IntoIterator<Item = &'a Arc<Exchange>>) -> Option<Self> {
+        let exchanges: Vec<_> = exchanges.into_iter().cloned().collect();
+        (!exchanges.is_empty()).then(|| Self { said: said.into(), exchanges })
+    }
+
     /// The same proof, resting on another exchange too.
     #[must_use]
     pub fn and(mut self, exchange: &Arc<Exchange>) -> Self {

@@ -24,7 +24,7 @@ use super::process::{Held, Process};
 use super::zot::{Zot, unknown_keys};
 use super::{Deployment, ImageName, Kind, Mirror, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
-use crate::checks::{mirror, push};
+use crate::checks::{admin, immutable, mirror, new_tags, push, push_key, race};
 use crate::error::Trouble;
 use crate::login::people::Groups;
 use crate::settings::Accounts;
@@ -399,7 +399,9 @@ fn seeds() -> io::Result<Vec<Seed>> {
         tags: vec![(tag.into(), Content::Index(Index::build(repository)?))],
         ..Seed::default()
     };
-    Ok([pulled, mirror::seed()?].into_iter().chain(push::seeds()?).collect())
+    let of_checks =
+        [push::seeds()?, push_key::seeds()?, new_tags::seeds()?, immutable::seeds()?, race::seeds()?, admin::seeds()?];
+    Ok([pulled, mirror::seed()?].into_iter().chain(of_checks.into_iter().flatten()).collect())
 }
 
 /// Where the issuer may send people back to.

@@ -4,6 +4,8 @@
 //! refuses in the same way, and that stores nothing even where the door is open. That an open zot stores nothing then
 //! is held by a test (`tests/labs/harmless.rs`).
 
+use std::io;
+
 use http::Method;
 use zot_verify_model::Digest;
 use zot_verify_model::image::{self, Image};
@@ -63,6 +65,18 @@ pub struct Aim {
 }
 
 impl Aim {
+    /// At a tag of a repository with images of its own; no upload, and nothing elsewhere.
+    ///
+    /// # Errors
+    /// As [`Image::build`].
+    pub fn at(repository: String, tag: &str) -> io::Result<Self> {
+        let resident = Image::build("amd64", &format!("{repository} resident"))?;
+        let rival = Image::build("amd64", &format!("{repository} rival"))?;
+        let elsewhere = (repository.clone(), rival.layer.digest.clone());
+        let (tag, new_tag) = (tag.to_owned(), format!("{tag}-new"));
+        Ok(Self { resident, rival, tag, new_tag, upload: String::new(), elsewhere, repository })
+    }
+
     fn uploads(&self, rest: &str) -> String {
         format!("/v2/{}/blobs/uploads/{rest}", self.repository)
     }
@@ -215,6 +229,22 @@ pub const MOVE_TAG: Door = Door {
     full: |aim| typed(aim.puts(&aim.tag)),
     harmless: None,
     watch: |aim| vec![aim.reads(&aim.tag), aim.reads(aim.rival.manifest.digest.as_str())],
+};
+
+/// Puts an index over the tag's own image under an existing tag. To access control it is the door [`MOVE_TAG`], so it
+/// does not stand in [`DOORS`].
+pub const MOVE_TAG_TO_INDEX: Door = Door {
+    name: "move-tag-to-index",
+    what: "put an index under an existing tag",
+    shape: "PUT /v2/*/manifests/*",
+    action: Action::Update,
+    stage: Stage::Tagged,
+    full: |aim| {
+        let index = aim.resident.index();
+        Request::new(Method::PUT, aim.manifest(&aim.tag)).header("content-type", image::INDEX).body(index.bytes)
+    },
+    harmless: None,
+    watch: |aim| vec![aim.reads(&aim.tag)],
 };
 
 /// Puts a manifest by its digest.

@@ -30,7 +30,7 @@ use crate::bounds;
 #[derive(Debug)]
 pub enum Hold {
     /// The server has said `100 Continue` and waits for the body.
-    Waiting(Held),
+    Waiting(Box<Held>),
     /// The server has answered without asking for the body.
     Answered(Arc<Exchange>),
 }
@@ -92,7 +92,7 @@ impl Wire {
             }
             None => {
                 self.record(Arc::new(held.interim()));
-                Ok(Hold::Waiting(held))
+                Ok(Hold::Waiting(Box::new(held)))
             }
         }
     }
@@ -209,7 +209,7 @@ mod tests {
         let refused = put(|| async { StatusCode::FORBIDDEN });
         let port = Port::bind().await.unwrap();
         let front = Port::bind().await.unwrap();
-        let (url, router) = (front.url(), proxy::router(port.url(), rules).unwrap());
+        let (url, router) = (front.url(), proxy::router(port.url(), port.url(), rules).unwrap());
         let servers =
             [port.serve(Router::new().route("/v2/taken", taken).route("/v2/refused", refused)), front.serve(router)];
         let wire = Wire::new(url.parse().unwrap(), "run-1", Redactor::new(), &Trust::default(), false).unwrap();
@@ -222,7 +222,7 @@ mod tests {
 
     async fn waiting(wire: &Wire, request: Request) -> Held {
         match wire.hold(request).await.unwrap() {
-            Hold::Waiting(held) => held,
+            Hold::Waiting(held) => *held,
             Hold::Answered(answer) => panic!("answered with {}", answer.status()),
         }
     }

@@ -1,0 +1,281 @@
+//! `push.apikey`: CI pushes with its key, and anybody reads back what it pushed.
+
+mod saboteurs;
+
+use std::io;
+use std::sync::Arc;
+
+use futures_util::future::{try_join, try_join_all};
+use zot_verify_model::image::{Blob, Image};
+use zot_verify_model::layout::{Content, Seed};
+use zot_verify_model::{Account, Digest};
+
+use super::expect;
+use super::pushing::{self, Upload};
+use crate::bench::Bench;
+use crate::check::{Check, Need, Profile, part};
+use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::wire::{Exchange, Request};
+
+/// The requests of the shared push: whichever part asks for it first sends them.
+pub(super) const PUSH: &[&str] = &[
+    "GET *",
+    "POST *",
+    "POST /v2/*/blobs/uploads/",
+    "PUT /v2/*/blobs/uploads/*",
+    "PUT /v2/*/manifests/*",
+    "GET /v2/*/tags/list",
+    "GET /v2/*/manifests/*",
+    "GET /v2/*/blobs/*",
+];
+
+/// What the check declares.
+pub const CHECK: Check = Check {
+    id: "push.apikey",
+    title: "CI pushes with its key, and anybody reads back what it pushed",
+    requirement: "Every build ends in a push with an API key, and every deployment begins with a pull of what it \
+                  pushed (distribution-spec, \"Pushing\"; the owner's checklist, \"API key push works\").",
+    profile: Profile::Checklist,
+    parts: &[
+        part!(
+            "upload",
+            "blobs are begun with POST and finished with PUT",
+            PUSH,
+            Requirement,
+            LabOnly,
+            &[Need::Key],
+            upload
+        ),
+        part!(
+            "manifest",
+            "the manifest is taken under its tag",
+            PUSH,
+            Requirement,
+            LabOnly,
+            &[Need::Key],
+            manifest
+        ),
+        part!(
+            "digest-headers",
+            "every 201 names the digest of what it took, and where that is",
+            PUSH,
+            Requirement,
+            LabOnly,
+            &[Need::Key],
+            digest_headers
+        ),
+        part!(
+            "read-back",
+            "anybody reads the same bytes, of the manifest and of its blobs",
+            PUSH,
+            Requirement,
+            LabOnly,
+            &[Need::Key],
+            read_back
+        ),
+        part!(
+            "by-digest",
+            "the manifest is there by digest too, and so is one that was pushed by digest alone",
+            PUSH,
+            Requirement,
+            LabOnly,
+            &[Need::Key],
+            by_digest
+        ),
+        part!("listed", "the list of tags names the new tag", PUSH, Requirement, LabOnly, &[Need::Key], listed),
+    ],
+    saboteurs: saboteurs::ALL,
+};
+
+/// Where the lab's CI pushes to.
+const REPOSITORY: &str = "zot-verify/push";
+/// The tag that is pushed in a lab, of the shape `vX.Y.Z-<sha7>`.
+pub(super) const NEW_TAG: &str = concat!("v", env!("CARGO_PKG_VERSION"), "-0a1b2c3");
+/// What CI has pushed before.
+const OLD_TAGS: [&str; 2] = ["v0.0.9-f9e8d7c", "latest"];
+
+/// What the lab holds before CI pushes: older tags, which must stay what they are.
+///
+/// # Errors
+/// As [`Image::build`].
+pub fn seeds() -> io::Result<Vec<Seed>> {
+    let old = |tag: &str| Ok((tag.to_owned(), Content::Image(Image::build("amd64", &format!("{REPOSITORY} {tag}"))?)));
+    let tags = OLD_TAGS.into_iter().map(old).collect::<io::Result<_>>()?;
+    Ok(vec![Seed { repository: REPOSITORY.into(), tags, ..Seed::default() }])
+}
+
+/// What CI has pushed, once, for all parts that look at it.
+#[derive(Debug)]
+pub struct Pushed {
+    /// The repository.
+    pub repository: String,
+    /// The new tag.
+    pub tag: String,
+    /// The image.
+    pub image: Image,
+    /// What the older tags answered before the push.
+    pub before: Result<Vec<Standing>, Halt>,
+    /// The blobs.
+    pub uploads: Vec<Upload>,
+    /// The answer to the manifest.
+    pub manifest: Result<Arc<Exchange>, Halt>,
+}
+
+/// What a tag answered.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The tag.
+    pub tag: String,
+    /// The answer.
+    pub exchange: Arc<Exchange>,
+}
+
+/// Which step of the push is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The blobs: judged by the part `upload`.
+    Upload,
+    /// The manifest: judged by the part `manifest`, and by `tags.new-accepted/version`, whose claim it is as well.
+    Manifest,
+    /// What comes after the push.
+    Later,
+}
+
+/// The shared push, for a part that judges `step`, with the answer to the manifest.
+///
+/// # Errors
+/// A breach met at that step. Breaches of other steps are a skip, so that one fault is one breach.
+pub(super) async fn pushed(bench: &Bench, step: Step) -> Result<(Arc<Pushed>, Arc<Exchange>), Halt> {
+    let pushed = uploaded(bench, step).await?;
+    let manifest = pushed.manifest.clone().map_err(|halt| unless(step == Step::Manifest, halt))?;
+    Ok((pushed, manifest))
+}
+
+async fn uploaded(bench: &Bench, step: Step) -> Result<Arc<Pushed>, Halt> {
+    let pushed = bench.setup.pushed.get_or_init(|| async { push(bench).await.map(Arc::new) }).await;
+    pushed.clone().map_err(|halt| unless(step == Step::Upload, halt))
+}
+
+/// The breach, where it is this part's to report.
+fn unless(judged: bool, halt: Halt) -> Halt {
+    match halt {
+        Halt::Breach(breach) if !judged => Halt::Skip(format!("needs a push that is taken: {}", breach.observed)),
+        other => other,
+    }
+}
+
+async fn push(bench: &Bench) -> Result<Pushed, Halt> {
+    let ci = bench.ci().await?;
+    let (repository, tag) = (REPOSITORY.to_owned(), NEW_TAG.to_owned());
+    let image = Image::build("amd64", &format!("{repository} {tag}")).map_err(unbuilt)?;
+    let before = async { Ok(standing(bench, &repository).await) };
+    let (before, uploads) = try_join(before, pushing::upload(bench, &ci, &repository, &image)).await?;
+    let manifest = put(bench, pushing::put(&repository, &tag, &image.manifest, &ci), &ci).await;
+    Ok(Pushed { repository, tag, image, before, uploads, manifest })
+}
+
+async fn put(bench: &Bench, request: Request, by: &Account) -> Result<Arc<Exchange>, Halt> {
+    let answer = bench.wire.send(request).await?;
+    pushing::taken(bench, &answer, 201, by)?;
+    Ok(answer)
+}
+
+/// That an image cannot be built is no finding.
+pub(super) fn unbuilt(error: io::Error) -> Halt {
+    Halt::Error(format!("no image could be built: {error}"))
+}
+
+/// What every tag of a repository answers anybody.
+pub(super) async fn standing(bench: &Bench, repository: &str) -> Result<Vec<Standing>, Halt> {
+    let list = bench.wire.send(Request::get(format!("/v2/{repository}/tags/list"))).await?;
+    if list.status() == 404 {
+        return Ok(Vec::new());
+    }
+    let names = list.json().filter(|_| list.status() == 200);
+    let names = names.ok_or_else(|| Halt::Skip(format!("needs the list of tags: {}", expect::observed(&list))))?;
+    let asked = pushing::tags(&names).into_iter().map(|tag| async {
+        let exchange = bench.wire.send(pushing::read(repository, tag)).await?;
+        Ok::<_, Halt>(Standing { tag: tag.to_owned(), exchange })
+    });
+    try_join_all(asked).await
+}
+
+async fn upload(bench: Bench) -> Judged {
+    let pushed = uploaded(&bench, Step::Upload).await?;
+    let said = format!("{} blobs: 202, then 201", pushed.uploads.len());
+    let steps = pushed.uploads.iter().flat_map(|upload| [&upload.begun, &upload.finished]);
+    Proof::over(said, steps).ok_or_else(|| Halt::Error("the image has no blobs".into()))
+}
+
+async fn manifest(bench: Bench) -> Judged {
+    let (pushed, answer) = pushed(&bench, Step::Manifest).await?;
+    Ok(Proof::of(format!("201 for {}:{}", pushed.repository, pushed.tag), &answer))
+}
+
+async fn digest_headers(bench: Bench) -> Judged {
+    let (pushed, answer) = pushed(&bench, Step::Later).await?;
+    let manifest = (&pushed.image.manifest.digest, &answer);
+    let blobs = pushed.uploads.iter().map(|upload| (&upload.digest, &upload.finished));
+    let proof = Proof::of("Docker-Content-Digest and Location of every 201 name its digest", &answer);
+    for (digest, answer) in blobs.clone().chain([manifest]) {
+        expect::digest_header(answer, digest, bench.wire.redactor())?;
+        names_place(&bench, answer, digest)?;
+    }
+    Ok(blobs.fold(proof, |proof, (_, answer)| proof.and(answer)))
+}
+
+/// `Location` leads to what was taken (distribution-spec, "Pushing Manifests": a pullable location).
+fn names_place(bench: &Bench, answer: &Arc<Exchange>, digest: &Digest) -> Result<(), Halt> {
+    let place = answer.header("location").unwrap_or_default();
+    if place.ends_with(digest.as_str()) {
+        return Ok(());
+    }
+    let line = answer.line(bench.wire.redactor());
+    let observed = if place.is_empty() { "no Location".to_owned() } else { format!("`{place}`") };
+    Err(Breach::new(format!("Location of {line} leads to {digest}"), observed, answer).into())
+}
+
+async fn read_back(bench: Bench) -> Judged {
+    let (pushed, _) = pushed(&bench, Step::Later).await?;
+    let (repository, image) = (pushed.repository.as_str(), &pushed.image);
+    let manifest = pushing::reads(&bench, repository, &pushed.tag, &image.manifest.digest);
+    let blobs = try_join_all(image.blobs().map(|blob| read_blob(&bench, repository, blob)));
+    let (manifest, blobs) = try_join(manifest, blobs).await?;
+    let proof = Proof::of("the same bytes, of the manifest and of its blobs, without credentials", &manifest);
+    Ok(blobs.iter().fold(proof, Proof::and))
+}
+
+async fn read_blob(bench: &Bench, repository: &str, blob: &Blob) -> Result<Arc<Exchange>, Halt> {
+    let answer = bench.wire.send(Request::get(format!("/v2/{repository}/blobs/{}", blob.digest))).await?;
+    expect::status(&answer, 200, bench.wire.redactor())?;
+    expect::digest(&answer, &blob.digest, bench.wire.redactor())?;
+    Ok(answer)
+}
+
+async fn by_digest(bench: Bench) -> Judged {
+    let (pushed, _) = pushed(&bench, Step::Later).await?;
+    let ci = bench.ci().await?;
+    let (repository, digest) = (pushed.repository.as_str(), &pushed.image.manifest.digest);
+    let tagged = pushing::reads(&bench, repository, digest.as_str(), digest);
+    let alone = async {
+        let other = pushed.image.sibling("pushed by digest");
+        let put = put(&bench, pushing::put(repository, other.digest.as_str(), &other, &ci), &ci).await?;
+        let read = pushing::reads(&bench, repository, other.digest.as_str(), &other.digest).await?;
+        Ok((put, read))
+    };
+    let (tagged, (put, read)) = try_join(tagged, alone).await?;
+    Ok(Proof::of("both are there by digest", &tagged).and(&put).and(&read))
+}
+
+async fn listed(bench: Bench) -> Judged {
+    let (pushed, _) = pushed(&bench, Step::Later).await?;
+    let list = bench.wire.send(Request::get(format!("/v2/{}/tags/list", pushed.repository))).await?;
+    expect::status(&list, 200, bench.wire.redactor())?;
+    let body = expect::object(&list, bench.wire.redactor())?;
+    let tags = pushing::tags(&body);
+    if !tags.contains(&pushed.tag.as_str()) {
+        let expected = format!("the tags of {} include {}", pushed.repository, pushed.tag);
+        return Err(Breach::new(expected, format!("{} tags, it is not among them", tags.len()), &list).into());
+    }
+    Ok(Proof::of(format!("{} is among {} tags", pushed.tag, tags.len()), &list))
+}

@@ -1,0 +1,117 @@
+//! How an image is pushed, as every client does it (distribution-spec, "Pushing").
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use http::Method;
+use serde_json::Value;
+use zot_verify_model::image::{self, Blob, Image};
+use zot_verify_model::{Account, Digest};
+
+use super::expect;
+use crate::bench::Bench;
+use crate::run::outcome::{Breach, Halt};
+use crate::wire::{Exchange, Request};
+
+/// A blob that was pushed.
+#[derive(Debug)]
+pub struct Upload {
+    /// Its digest.
+    pub digest: Digest,
+    /// The answer that began the upload.
+    pub begun: Arc<Exchange>,
+    /// The answer that ended it.
+    pub finished: Arc<Exchange>,
+}
+
+/// Pushes what must be there before the manifest, side by side.
+///
+/// # Errors
+/// A breach where a step is not answered as the specification says.
+pub async fn upload(bench: &Bench, by: &Account, repository: &str, image: &Image) -> Result<Vec<Upload>, Halt> {
+    try_join_all(image.blobs().map(|blob| upload_blob(bench, by, repository, blob))).await
+}
+
+async fn upload_blob(bench: &Bench, by: &Account, repository: &str, blob: &Blob) -> Result<Upload, Halt> {
+    let begin = Request::new(Method::POST, format!("/v2/{repository}/blobs/uploads/")).by(by);
+    let begun = bench.wire.send(begin).await?;
+    taken(bench, &begun, 202, by)?;
+    let to = session(bench, &begun)?;
+    let separator = if to.contains('?') { '&' } else { '?' };
+    let finish = Request::new(Method::PUT, format!("{to}{separator}digest={}", blob.digest))
+        .header("content-type", "application/octet-stream")
+        .body(blob.bytes.clone())
+        .by(by);
+    let finished = bench.wire.send(finish).await?;
+    taken(bench, &finished, 201, by)?;
+    Ok(Upload { digest: blob.digest.clone(), begun, finished })
+}
+
+/// Where an upload goes on. The registry may send the client anywhere; credentials go to the registry alone.
+fn session(bench: &Bench, begun: &Arc<Exchange>) -> Result<String, Halt> {
+    let line = begun.line(bench.wire.redactor());
+    let expected = format!("{line} says by Location where the upload goes on, on the same registry");
+    let Some(location) = begun.header("location") else {
+        return Err(Breach::new(expected, "no Location", begun).into());
+    };
+    let elsewhere = || Breach::new(expected.clone(), format!("`{location}`"), begun);
+    let to = begun.url().join(location).map_err(|_| elsewhere())?;
+    let base = bench.wire.registry().path().trim_end_matches('/');
+    let path = to.path().strip_prefix(base).filter(|_| to.origin() == begun.url().origin());
+    let path = path.ok_or_else(elsewhere)?;
+    Ok(to.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
+}
+
+/// The request that puts a manifest under a tag or its digest.
+#[must_use]
+pub fn put(repository: &str, reference: &str, manifest: &Blob, by: &Account) -> Request {
+    Request::new(Method::PUT, format!("/v2/{repository}/manifests/{reference}"))
+        .header("content-type", manifest.media_type)
+        .body(manifest.bytes.clone())
+        .by(by)
+}
+
+/// The request that anybody reads a manifest with.
+#[must_use]
+pub fn read(repository: &str, reference: &str) -> Request {
+    Request::get(format!("/v2/{repository}/manifests/{reference}"))
+        .header("accept", format!("{}, {}", image::MANIFEST, image::INDEX))
+}
+
+/// Anybody reads the manifest that has this digest.
+///
+/// # Errors
+/// A breach where it is not there, or something else is.
+pub async fn reads(bench: &Bench, repository: &str, reference: &str, wanted: &Digest) -> Result<Arc<Exchange>, Halt> {
+    let exchange = bench.wire.send(read(repository, reference)).await?;
+    expect::status(&exchange, 200, bench.wire.redactor())?;
+    expect::digest(&exchange, wanted, bench.wire.redactor())?;
+    Ok(exchange)
+}
+
+/// The tags that a list names.
+#[must_use]
+pub fn tags(list: &Value) -> Vec<&str> {
+    list.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// A step of a push by `by` has this status.
+///
+/// # Errors
+/// A breach with the likely cause where it is refused.
+pub fn taken(bench: &Bench, answer: &Arc<Exchange>, wanted: u16, by: &Account) -> Result<(), Halt> {
+    if answer.status() == wanted {
+        return Ok(());
+    }
+    let line = answer.line(bench.wire.redactor());
+    let breach = Breach::new(format!("{line} by {} answers {wanted}", by.name), expect::observed(answer), answer);
+    Err(match answer.status() {
+        403 => breach
+            .because(
+                format!("{} may not create here: the group is not granted it, or the account has lost the group", by.name),
+                Some("look for the group with `create` in http.accessControl.repositories, and let the account log in again"),
+            )
+            .into(),
+        _ => breach.into(),
+    })
+}
