@@ -97,6 +97,18 @@ pub(crate) fn a_live_run_notes_what_it_makes(zot: &Zot) -> Result<(), Failed> {
         let (items, _) = read(&std::fs::read_to_string(files[0].path())?);
         expect(items.iter().all(|item| item.state == State::Removed), true)?;
 
+        // An image that the registry was made to fetch stays there, and is told.
+        let mut command = support::command(directory.path());
+        command
+            .args(["live", wire.registry().as_str(), "mirror.*", "--mirror-image", "docker.io/library/zv-live:v1"])
+            .args(["--ledger", "mirrored", "--format", "json"]);
+        let output = tokio::process::Command::from(command).output().await?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let told: Vec<_> = report["ledger"].as_array().into_iter().flatten().map(ToString::to_string).collect();
+        let as_wanted = |entry: &String| entry.contains("library/zv-live") && !entry.contains("planned");
+        expect((told.is_empty(), told.iter().all(as_wanted)), (false, true)).map_err(|_| format!("{told:#?}"))?;
+        expect(output.status.code(), Some(0))?;
+
         // What cannot be noted is not made.
         let output = live().args(["--ledger", "/dev/full"]).output().await?;
         let report: Value = serde_json::from_slice(&output.stdout)?;

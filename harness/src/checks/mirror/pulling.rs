@@ -13,6 +13,7 @@ use crate::bench::Bench;
 use crate::bounds;
 use crate::checks::expect;
 use crate::checks::pull::{ACCEPT, Descriptor, is_index, length_is, named_blobs, platform};
+use crate::ledger;
 use crate::run::outcome::{Breach, Halt, Proof};
 use crate::target::{ImageName, Kind, Mirror};
 use crate::wire::{Exchange, Request};
@@ -93,7 +94,7 @@ impl Mirrored {
     /// # Errors
     /// A breach where anything is not there, or has other bytes than its digest says or the upstream has.
     pub(in crate::checks) async fn pull(&self, bench: &Bench, reference: &str) -> Result<Pulled, Halt> {
-        let top = self.manifest(bench, reference).await?;
+        let top = self.fetch(bench, reference).await?;
         let wanted = Digest::parse(reference).ok().or_else(|| self.digest.clone());
         if let Some(wanted) = wanted {
             expect::digest(&top, &wanted, bench.wire.redactor())?;
@@ -115,6 +116,22 @@ impl Mirrored {
         let blobs = std::iter::once(&config).chain(&layers).map(|blob| self.blob(bench, blob));
         rest.extend(try_join_all(blobs).await?);
         Ok(Pulled { top, rest, layers: layers.len() })
+    }
+
+    /// Asks for what the registry may have to fetch first, and then keeps.
+    async fn fetch(&self, bench: &Bench, reference: &str) -> Result<Arc<Exchange>, Halt> {
+        if Digest::parse(reference).is_ok() {
+            return self.manifest(bench, reference).await;
+        }
+        let noted = bench.ledger.plan(ledger::Kind::Tag, &self.name.repository, reference)?;
+        let top = self.manifest(bench, reference).await;
+        match &top {
+            Ok(_) => noted.kept("a mirror keeps what it fetched")?,
+            Err(Halt::Breach(_)) => noted.removed()?,
+            // Nobody knows whether it goes on fetching.
+            Err(_) => {}
+        }
+        top
     }
 
     async fn manifest(&self, bench: &Bench, reference: &str) -> Result<Arc<Exchange>, Halt> {
