@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 use zot_verify_model::Account;
 
+use crate::checks::mirror::Pulled;
 use crate::checks::pull::{Stage, Walk};
 use crate::checks::push_key::Pushed;
 use crate::ledger::Ledger;
@@ -47,6 +48,8 @@ pub struct Setup {
     pub pushed: OnceCell<Result<Arc<Pushed>, Halt>>,
     /// A login that has begun.
     pub login: OnceCell<Result<Begun, Halt>>,
+    /// An image that nobody had pulled through the mirror before.
+    pub mirrored: OnceCell<Result<Arc<Pulled>, Halt>>,
     /// Sessions and keys, each made for the first part that asks.
     pub people: People,
 }

@@ -5,6 +5,7 @@ pub(super) mod pulling;
 mod saboteurs;
 
 use std::io;
+use std::sync::Arc;
 
 use serde_json::Value;
 use zot_verify_fixtures::upstream::{self, Trouble};
@@ -12,9 +13,11 @@ use zot_verify_model::image::Image;
 use zot_verify_model::layout::{Content, Seed};
 
 use self::meter::Meter;
-use self::pulling::{Mirrored, NAMESPACE, Pulled, TAG};
+pub use self::pulling::Pulled;
+use self::pulling::{Mirrored, NAMESPACE, TAG};
 use super::expect;
 use crate::bench::Bench;
+use crate::bounds;
 use crate::check::{Check, Profile, part};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::Kind;
@@ -94,6 +97,9 @@ pub const CHECK: Check = Check {
     saboteurs: saboteurs::ALL,
 };
 
+/// The image of the part whose pull others build on.
+const SERVED: &str = "served";
+
 /// A repository of the lab's registry itself, which an upstream would have too.
 const OWN: &str = "zot-verify/mirror-own";
 
@@ -107,11 +113,7 @@ pub fn seed() -> io::Result<Seed> {
 }
 
 async fn served(bench: Bench) -> Judged {
-    let image = Mirrored::of(&bench, "served")?;
-    let pulled = match image.pull(&bench, &image.name.reference).await {
-        Err(Halt::Breach(breach)) => return Err(image.explained(&bench, *breach).await),
-        pulled => pulled?,
-    };
+    let (image, pulled) = (Mirrored::of(&bench, SERVED)?, shared_pull(&bench).await?);
     let proof = pulled.proof(format!("{} with {} layers", image.name, pulled.layers));
     let Some(meter) = Meter::of(&bench) else { return Ok(proof) };
     let reading = meter.read(&image.upstream).await?;
@@ -122,21 +124,38 @@ async fn served(bench: Bench) -> Judged {
     Ok(proof.and(&reading.exchange))
 }
 
-/// A first pull, for parts that judge what comes after it.
-async fn first_pull(bench: &Bench, image: &Mirrored) -> Result<Pulled, Halt> {
-    image.pull(bench, &image.name.reference).await.map_err(|halt| match halt {
-        Halt::Breach(breach) => Halt::Skip(format!("needs a mirrored image that is served: {}", breach.observed)),
+/// The first pull of an image, for the part `served` that judges it and for those that build on it.
+async fn shared_pull(bench: &Bench) -> Result<Arc<Pulled>, Halt> {
+    let pull = async || {
+        let image = Mirrored::of(bench, SERVED)?.reading(bounds::LAYER_READ);
+        Ok(Arc::new(image.first_pull(bench).await?))
+    };
+    bench.setup.mirrored.get_or_init(pull).await.clone()
+}
+
+/// The first pull of a part's own image. Where no image is served at all the part `served` reports it, and here it is a
+/// skip; where only this one is not, nobody else would.
+async fn first_pull(bench: &Bench, image: &Mirrored) -> Result<Arc<Pulled>, Halt> {
+    let own = match bench.deployment.kind {
+        // There is one image, and it is pulled for the first time only once.
+        Kind::Live => shared_pull(bench).await,
+        Kind::Local => image.first_pull(bench).await.map(Arc::new),
+    };
+    match own {
+        Err(Halt::Breach(breach)) => match shared_pull(bench).await {
+            Err(Halt::Breach(met)) => {
+                Err(Halt::Skip(format!("needs a mirrored image that is served: {}", met.observed)))
+            }
+            _ => Err(Halt::Breach(breach)),
+        },
         other => other,
-    })
+    }
 }
 
 async fn fetched_once(bench: Bench) -> Judged {
     let (image, meter) = (Mirrored::of(&bench, "fetched-once")?, in_lab(&bench, "counts what the upstream was asked")?);
     let first = first_pull(&bench, &image).await?;
-    let again = image.pull(&bench, first.digest().as_str()).await.map_err(|halt| match halt {
-        Halt::Breach(breach) => Halt::Skip(format!("needs an image that is served by digest: {}", breach.observed)),
-        other => other,
-    })?;
+    let again = image.pull(&bench, first.digest().as_str()).await?;
     let reading = meter.read(&image.upstream).await?;
     let blobs = reading.blobs();
     if let Some((path, times)) = blobs.iter().find(|(_, times)| **times > 1) {

@@ -2,7 +2,7 @@
 
 mod saboteurs;
 
-use super::mirror::pulling::Mirrored;
+use super::mirror::pulling::{Mirrored, NOT_ASKED, UNSEEN};
 use crate::bench::Bench;
 use crate::check::{Check, Effect, Level, Part, Probe, Profile};
 use crate::run::outcome::{Breach, Halt, Judged};
@@ -80,12 +80,11 @@ async fn reaches(bench: Bench, shape: &'static Shape) -> Judged {
         let host = prefix.filter(|prefix| prefix.contains('.') && !prefix.contains('/'));
         image.query = format!("?ns={}", host.as_deref().unwrap_or("docker.io"));
     }
-    match image.pull(&bench, &image.name.reference).await {
-        Ok(pulled) => Ok(pulled.proof(format!("pulled whole as {}{}", image.name.repository, image.query))),
-        Err(Halt::Breach(breach)) if shape.bare => Err(bypassed(*breach, shape).into()),
-        Err(Halt::Breach(breach)) => Err(image.explained(&bench, *breach).await),
-        Err(other) => Err(other),
-    }
+    let pulled = match image.first_pull(&bench).await {
+        Err(Halt::Breach(breach)) if shape.bare => return Err(bypassed(*breach, shape).into()),
+        pulled => pulled?,
+    };
+    Ok(pulled.proof(format!("pulled whole as {}{}", image.name.repository, image.query)))
 }
 
 /// The path below which the mirror keeps images: as configured, else a host at the beginning of the named image.
@@ -109,9 +108,9 @@ fn bare(repository: &str, prefix: Option<&str>) -> Result<String, Halt> {
     bare.map(str::to_owned).ok_or_else(unknown)
 }
 
-/// What a bare path that answers 404 comes from.
+/// What a bare path comes from that the mirror does not know.
 fn bypassed(breach: Breach, shape: &Shape) -> Breach {
-    if breach.exchange.as_ref().is_none_or(|exchange| exchange.status() != 404) {
+    if !breach.hint.as_ref().is_some_and(|hint| [NOT_ASKED, UNSEEN].contains(&hint.cause.as_str())) {
         return breach;
     }
     breach.because(

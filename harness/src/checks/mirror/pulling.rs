@@ -25,6 +25,14 @@ pub(in crate::checks) const NAMESPACE: &str = "library";
 /// Their tag.
 pub(in crate::checks) const TAG: &str = "v1";
 
+/// Why an image is not there for which nobody asked the upstream.
+pub(in crate::checks) const NOT_ASKED: &str = "the registry asked its upstream for nothing: extensions.sync is off, its \
+     registry has no onDemand, or no content has a destination that the path begins with";
+
+/// Why an image is not there, where it cannot be seen whether the upstream was asked.
+pub(in crate::checks) const UNSEEN: &str =
+    "the registry does not mirror this path, or its upstream refused: zot answers 404 for both";
+
 /// An image that the registry has from an upstream.
 pub(in crate::checks) struct Mirrored {
     /// As the registry is asked for it.
@@ -35,10 +43,13 @@ pub(in crate::checks) struct Mirrored {
     pub(in crate::checks) upstream: String,
     /// What a lab's upstream has under the tag.
     digest: Option<Digest>,
+    /// The largest layer that is read whole, in bytes; of a larger one only the header fields are compared.
+    reads: u64,
 }
 
 /// An image that was pulled whole.
-pub(in crate::checks) struct Pulled {
+#[derive(Debug)]
+pub struct Pulled {
     top: Arc<Exchange>,
     rest: Vec<Arc<Exchange>>,
     /// How many layers it has.
@@ -69,14 +80,23 @@ impl Mirrored {
         if bench.deployment.kind == Kind::Live {
             let name = bench.intent.mirror_image.clone();
             let name = name.ok_or_else(|| Halt::Skip("no upstream image is named: give --mirror-image".into()))?;
-            return Ok(Self { name, query: String::new(), upstream: String::new(), digest: None });
+            return Ok(Self::new(name, String::new()));
         }
         let upstream = format!("{NAMESPACE}/zot-verify-{part}");
         let name = ImageName { repository: mirror(bench)?.repository(&upstream), reference: TAG.into() };
         let content = upstream::content(&upstream, TAG);
-        let mut image = Self { name, query: String::new(), upstream, digest: None };
+        let mut image = Self::new(name, upstream);
         image.expect(content)?;
         Ok(image)
+    }
+
+    fn new(name: ImageName, upstream: String) -> Self {
+        Self { name, query: String::new(), upstream, digest: None, reads: bounds::PERSONA_LAYER_READ }
+    }
+
+    /// The same image, whose layers are read whole up to this size.
+    pub(in crate::checks) fn reading(self, reads: u64) -> Self {
+        Self { reads, ..self }
     }
 
     /// From now on the upstream has this under the tag.
@@ -87,6 +107,17 @@ impl Mirrored {
         let content = content.map_err(|error| Halt::Error(format!("no image could be built: {error}")))?;
         self.digest = Some(content.top().digest.clone());
         Ok(())
+    }
+
+    /// Pulls the image for the first time, by its tag.
+    ///
+    /// # Errors
+    /// As [`Mirrored::pull`], with what the upstream has to say of a breach.
+    pub(in crate::checks) async fn first_pull(&self, bench: &Bench) -> Result<Pulled, Halt> {
+        match self.pull(bench, &self.name.reference).await {
+            Err(Halt::Breach(breach)) => Err(self.explained(bench, *breach).await),
+            pulled => pulled,
+        }
     }
 
     /// Pulls the image whole: what the tag or digest names, one platform of an index, the configuration, the layers.
@@ -150,7 +181,7 @@ impl Mirrored {
 
     async fn blob(&self, bench: &Bench, blob: &Descriptor) -> Result<Arc<Exchange>, Halt> {
         let path = format!("/v2/{}/blobs/{}{}", self.name.repository, blob.digest, self.query);
-        let whole = blob.size <= bounds::LAYER_READ;
+        let whole = blob.size <= self.reads;
         let request = if whole { Request::get(path).streamed(blob.size) } else { Request::head(path) };
         let (answer, redactor) = (bench.wire.send(request).await?, bench.wire.redactor());
         expect::status(&answer, 200, redactor)?;
@@ -160,14 +191,12 @@ impl Mirrored {
     }
 
     /// A breach with what the upstream has to say of it: zot answers 404 for all that it did not fetch.
-    pub(in crate::checks) async fn explained(&self, bench: &Bench, breach: Breach) -> Halt {
+    async fn explained(&self, bench: &Bench, breach: Breach) -> Halt {
         if breach.exchange.as_ref().is_none_or(|exchange| exchange.status() != 404) {
             return breach.into();
         }
         let Some(meter) = Meter::of(bench) else {
-            let cause = "the registry does not mirror this path, or its upstream refused: zot answers 404 for both";
-            let cure = "ask it again, and look for `failed to sync image` in zot's log";
-            return breach.because(cause, Some(cure)).into();
+            return breach.because(UNSEEN, Some("look for `failed to sync image` in zot's log")).into();
         };
         let reading = match meter.read(&self.upstream).await {
             Ok(reading) => reading,
@@ -175,8 +204,7 @@ impl Mirrored {
         };
         match reading.refused() {
             _ if reading.requests.is_empty() => breach.because(
-                "the registry asked its upstream for nothing: extensions.sync is off, its registry has no onDemand, or \
-                 no content has a destination that the path begins with",
+                NOT_ASKED,
                 Some("set onDemand, and a content with prefix ** and the destination that clients ask for"),
             ),
             Some(asked) => {

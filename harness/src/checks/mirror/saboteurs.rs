@@ -1,4 +1,7 @@
 //! What `mirror.pull-through` must notice.
+//!
+//! Upstream repositories are in trouble only in ways that zot does not try again: its waiting is for a host, and
+//! would slow every other part.
 
 use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
@@ -106,9 +109,9 @@ pub(super) const ALL: &[Saboteur] = &[
         "served"
     ),
     turns!(
-        "mirror-upstream-away",
-        Fault::Upstream { repository: "library/zot-verify-served", trouble: Trouble::Closed },
-        "served"
+        "mirror-upstream-refuses-one-image",
+        Fault::Upstream { repository: "library/zot-verify-fetched-once", trouble: Trouble::Unauthorized },
+        "fetched-once"
     ),
     turns!("mirror-refused", Fault::Proxy(&REFUSED), "served"),
     turns!("mirror-tag-with-other-bytes", Fault::Proxy(&TAG_OTHER_BYTES), "served"),
