@@ -46,6 +46,8 @@ pub struct Setup {
     pub closed: OnceCell<Result<bool, Halt>>,
     /// What CI has pushed.
     pub pushed: OnceCell<Result<Arc<Pushed>, Halt>>,
+    /// The issuer's own description.
+    pub discovery: OnceCell<Result<(Arc<Exchange>, Value), Halt>>,
     /// A login that has begun.
     pub login: OnceCell<Result<Begun, Halt>>,
     /// An image that nobody had pulled through the mirror before.

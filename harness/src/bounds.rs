@@ -58,7 +58,7 @@ pub const ZOT_COMMAND: Duration = Duration::from_secs(20);
 pub const PORT_ATTEMPTS: usize = 3;
 
 /// How many labs a self-test runs at a time.
-pub const LABS: usize = 4;
+pub const LABS: usize = 3;
 
 /// The longest secret that is certainly kept out of an excerpt, in bytes.
 pub const SECRET: usize = 4096;
@@ -87,3 +87,6 @@ pub const MOMENT: Duration = Duration::from_millis(60);
 
 /// How many pushes race for one tag.
 pub const RACERS: usize = 8;
+
+/// How long a run that has ended may take to revoke its keys and log out.
+pub const LEAVE: Duration = Duration::from_secs(5);

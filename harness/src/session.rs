@@ -118,7 +118,9 @@ impl Session {
         end: watch::Receiver<End>,
         judged: impl FnMut(&CheckOutcome),
     ) -> Vec<CheckOutcome> {
-        runner::run(plan, &self.bench, end, judged).await
+        let outcomes = runner::run(plan, &self.bench, end, judged).await;
+        self.bench.setup.people.leave(&self.bench).await;
+        outcomes
     }
 
     /// Runs one check, as `cargo test` does. What checks share is shared between calls too.

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::apikey::{left, when};
+use super::apikey::{is_never, left, when};
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::keys;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::wire::Request;
 
 const ASKS: &[&str] = &["GET /zot/auth/apikey", "GET /v2/"];
 
@@ -40,17 +41,24 @@ pub const CHECK: Check = Check {
 
 async fn accepted(bench: Bench) -> Judged {
     let ci = bench.ci().await?;
+    let ping = bench.wire.send(Request::get("/v2/").by(&ci)).await?;
     let answer = bench.wire.send(keys::list().by(&ci)).await?;
-    if answer.status() != 200 {
-        let line = answer.line(bench.wire.redactor());
-        return Err(Breach::new(format!("{line} with CI's key answers 200"), expect::observed(&answer), &answer)
+    if ping.status() != 200 || answer.status() == 401 {
+        let refused = if ping.status() == 200 { &answer } else { &ping };
+        let line = refused.line(bench.wire.redactor());
+        return Err(Breach::new(format!("{line} with CI's key answers 200"), expect::observed(refused), refused)
             .because(
                 "the key has expired or was revoked, belongs to another user name, or zot has lost its meta.db",
                 Some("log in, make a new key, and give it to CI; the user name must be the owner's to the letter"),
             )
             .into());
     }
-    Ok(Proof::of(format!("accepted for {}", ci.name), &answer))
+    if answer.status() == 404 {
+        let why = "is http.auth.apikey off, or does a proxy publish /v2/ only?";
+        return Err(Halt::Error(format!("the list of keys is not there (404): {why}")));
+    }
+    let known = keys::listed(&bench, &answer)?.len();
+    Ok(Proof::of(format!("accepted for {}, who has {known} keys", ci.name), &answer).and(&ping))
 }
 
 async fn days_left(bench: Bench) -> Judged {
@@ -60,8 +68,15 @@ async fn days_left(bench: Bench) -> Judged {
         return Err(Halt::Skip(format!("needs a key that is accepted: {}", expect::observed(&answer))));
     }
     let known = keys::listed(&bench, &answer)?;
-    let used: Vec<(OffsetDateTime, Option<OffsetDateTime>)> =
-        known.iter().filter_map(|key| Some((when(&key.last_used)?, when(&key.expiration_date)))).collect();
+    let mut used: Vec<(OffsetDateTime, Option<OffsetDateTime>)> = Vec::new();
+    for key in &known {
+        let until = when(&key.expiration_date);
+        if until.is_none() && !is_never(&key.expiration_date) {
+            let observed = format!("`{}`", key.expiration_date);
+            return Err(Breach::new("the list says when each key ends", observed, &answer).into());
+        }
+        used.extend(when(&key.last_used).map(|at| (at, until)));
+    }
     let Some(last) = used.iter().map(|(used, _)| *used).max() else {
         return Err(Halt::Error("no listed key was ever used, though one was used for this very list".into()));
     };

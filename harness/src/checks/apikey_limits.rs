@@ -66,7 +66,13 @@ fn begins_upload(repository: &str, by: &Account) -> Request {
 async fn scopes(bench: Bench) -> Judged {
     let mut wish = Wish::new("zot-verify scopes", bounds::KEY);
     wish.scopes = vec!["zot-verify/key-inside/**".into()];
-    let minted = apikey::own_key(&bench, SCOPED, &wish).await?.minted;
+    let minted = apikey::own_key(&bench, SCOPED, &wish).await?.minted.clone();
+    let inside = bench.wire.send(begins_upload("key-inside/app", &minted.account)).await?;
+    let anybody = bench.wire.send(begins_upload("key-outside", &bench.ci().await?)).await?;
+    if inside.status() != 202 || anybody.status() != 202 {
+        let observed = format!("{} inside its scopes, {} for CI's key outside", inside.status(), anybody.status());
+        return Err(Halt::Error(format!("what the scopes do cannot be told: {observed}")));
+    }
     let outside = bench.wire.send(begins_upload("key-outside", &minted.account)).await?;
     if outside.status() < 300 {
         let expected = "a key with the scope zot-verify/key-inside/** is refused in zot-verify/key-outside";
@@ -75,16 +81,15 @@ async fn scopes(bench: Bench) -> Judged {
             .into());
     }
     match outside.status() {
-        401 | 403 => {
-            Ok(Proof::of(format!("refused with {} outside its scopes", outside.status()), &outside)
-                .and(&minted.exchange))
-        }
+        401 | 403 => Ok(Proof::of(format!("refused with {} outside its scopes", outside.status()), &outside)
+            .and(&inside)
+            .and(&anybody)),
         _ => Err(Halt::Error(format!("neither taken nor refused: {}", expect::observed(&outside)))),
     }
 }
 
 async fn outlives(bench: Bench) -> Judged {
-    let parent = apikey::own_key(&bench, PARENT, &Wish::new("zot-verify parent", bounds::KEY)).await?.minted;
+    let parent = apikey::own_key(&bench, PARENT, &Wish::new("zot-verify parent", bounds::KEY)).await?.minted.clone();
     let wish = Wish::new("zot-verify child", bounds::KEY * 2);
     let answer = bench.wire.send(wish.request().by(&parent.account)).await?;
     if answer.status() >= 400 {
@@ -103,7 +108,7 @@ async fn outlives(bench: Bench) -> Judged {
 }
 
 async fn lost_group(bench: Bench) -> Judged {
-    let minted = apikey::own_key(&bench, MOVER, &Wish::new("zot-verify mover", bounds::KEY)).await?.minted;
+    let minted = apikey::own_key(&bench, MOVER, &Wish::new("zot-verify mover", bounds::KEY)).await?.minted.clone();
     let before = bench.wire.send(begins_upload("key-mover", &minted.account)).await?;
     if before.status() != 202 {
         return Err(Halt::Error(format!(

@@ -12,7 +12,7 @@ use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::{Jar, set_cookies};
 use crate::login::people::{CI, Person, Role};
-use crate::login::{Browser, SESSION, SignedIn, sign_in};
+use crate::login::{self, Browser, SESSION, SignedIn, sign_in};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::Request;
 
@@ -170,10 +170,18 @@ async fn callback_ui(bench: Bench) -> Judged {
         Halt::Breach(breach) => Halt::Skip(format!("needs a login: {}", breach.observed)),
         other => other,
     })? {
+        let session =
+            set_cookies(&callback).iter().any(|cookie| cookie.name() == SESSION && !cookie.value().is_empty());
+        if !matches!(callback.status(), 201 | 302 | 303) || !session {
+            let why = format!("the login with callback_ui `{away}` ends in {}", login::said(&callback));
+            return Err(Halt::Error(why));
+        }
         let leads = callback.header("location").map(|to| home.join(to));
+        let unreadable = callback.has("location") && leads.is_none();
         let stays = leads.is_none_or(|to| to.is_ok_and(|to| to.origin() == home.origin()));
-        if !stays {
-            let observed = format!("`{}`", callback.header("location").unwrap_or_default());
+        if !stays || unreadable {
+            let observed =
+                callback.header("location").map_or_else(|| "a place that is no text".into(), |to| format!("`{to}`"));
             return Err(Breach::new(format!("a login with callback_ui `{away}` leads home"), observed, &callback)
                 .because(
                     "zot let callback_ui lead away until v2.1.14, and with a backslash until v2.1.18",

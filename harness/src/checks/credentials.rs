@@ -5,11 +5,12 @@ mod saboteurs;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::future::try_join_all;
 use http::Method;
 use uuid::Uuid;
 use zot_verify_model::{Account, Secret};
 
-use super::apikey::{self, Mayfly, Own};
+use super::apikey::{self, Mayfly};
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
@@ -91,11 +92,20 @@ async fn refused(bench: &Bench, name: &str, bad: Bad<'_>) -> Judged {
         return Err(Breach::new(format!("{line} with bad credentials changes nothing"), observed, &write).into());
     }
     denies(bench, &write)?;
+    if !matches!(after.status(), 200 | 404) {
+        let line = after.line(bench.wire.redactor());
+        let why = format!("401, but whether anything changed cannot be seen: {line} answers {}", after.status());
+        return Err(Halt::Error(why));
+    }
     Ok(Proof::of("401 on /v2/ and on a write, and nothing changed", &write).and(&ping).and(&before).and(&after))
 }
 
 fn denies(bench: &Bench, answer: &Arc<Exchange>) -> Result<(), Halt> {
     let line = answer.line(bench.wire.redactor());
+    // A proxy in front may refuse two fields of that name before zot sees them (RFC 9110 section 11.6.2 knows one).
+    if answer.status() == 400 && answer.sent("authorization") > 1 {
+        return Ok(());
+    }
     if answer.status() != 401 {
         let expected = format!("{line} with bad credentials answers 401");
         return Err(Breach::new(expected, expect::observed(answer), answer).into());
@@ -132,16 +142,16 @@ async fn other_name(bench: Bench) -> Judged {
 }
 
 async fn garbage(bench: Bench) -> Judged {
-    let mut proof: Option<Proof> = None;
     // Not base64; base64 without a colon; a scheme that the registry does not have.
-    for bad in ["Basic !!!", "Basic bm9jb2xvbg==", "Bearer nothing-of-yours"] {
-        let found = refused(&bench, "garbage", &|request| request.header("authorization", bad)).await?;
-        proof = Some(match proof {
-            None => found,
-            Some(proof) => found.exchanges().iter().fold(proof, Proof::and),
-        });
-    }
-    proof.ok_or_else(|| Halt::Error("nothing was tried".into()))
+    let tries = ["Basic !!!", "Basic bm9jb2xvbg==", "Bearer nothing-of-yours"];
+    let tries = tries.iter().enumerate().map(|(at, bad)| {
+        let bench = &bench;
+        async move { refused(bench, &format!("garbage-{at}"), &|request| request.header("authorization", *bad)).await }
+    });
+    let proofs = try_join_all(tries).await?;
+    let exchanges = proofs.iter().skip(1).flat_map(Proof::exchanges);
+    let first = proofs.first().cloned().ok_or_else(|| Halt::Error("nothing was tried".into()))?;
+    Ok(exchanges.fold(first, Proof::and))
 }
 
 async fn two_headers(bench: Bench) -> Judged {
@@ -151,13 +161,12 @@ async fn two_headers(bench: Bench) -> Judged {
 }
 
 async fn revoked(bench: Bench) -> Judged {
-    let Own { owner, minted, .. } =
-        apikey::own_key(&bench, REVOKED, &Wish::new("zot-verify revoked", bounds::KEY)).await?;
-    let answer = bench.wire.send(owner.asks(keys::revoke(&minted.described.uuid))).await?;
+    let own = apikey::own_key(&bench, REVOKED, &Wish::new("zot-verify revoked", bounds::KEY)).await?;
+    let answer = bench.wire.send(own.owner.asks(keys::revoke(&own.minted.described.uuid))).await?;
     if answer.status() != 200 {
         return Err(Halt::Error(format!("the key could not be revoked: {}", expect::observed(&answer))));
     }
-    refused(&bench, "revoked", &|request| request.by(&minted.account)).await
+    refused(&bench, "revoked", &|request| request.by(&own.minted.account)).await
 }
 
 async fn expired(bench: Bench) -> Judged {

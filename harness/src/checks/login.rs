@@ -10,7 +10,7 @@ use url::Url;
 use crate::bench::Bench;
 use crate::check::{Check, Profile, reads};
 use crate::login::jar::Jar;
-use crate::login::{Begun, Browser};
+use crate::login::{Begun, Browser, bare, discover};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Request};
 
@@ -89,25 +89,6 @@ async fn endpoint(bench: Bench) -> Judged {
         return Err(Breach::new("the login stays on https", begun.to.scheme(), &begun.exchange).into());
     }
     Ok(Proof::of(wanted, &begun.exchange).and(&discovery))
-}
-
-/// A URL without its query.
-fn bare(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.into()
-}
-
-/// The issuer's own description (OpenID Connect Discovery section 4). Trouble with it says nothing about the registry.
-async fn discover(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
-    let issuer = bench.issuer()?.as_str().trim_end_matches('/');
-    let url = format!("{issuer}/.well-known/openid-configuration");
-    let url = Url::parse(&url).map_err(|error| Halt::Error(format!("{url}: {error}")))?;
-    let exchange = ask_issuer(bench, url.clone()).await?;
-    match exchange.json().filter(Value::is_object) {
-        Some(found) if exchange.status() == 200 => Ok((exchange, found)),
-        _ => Err(Halt::Error(format!("{url} answers {} and no discovery document", exchange.status()))),
-    }
 }
 
 /// Asks the issuer. Whatever keeps its answer away, or breaks it, is not the registry's breach.

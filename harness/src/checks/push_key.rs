@@ -46,15 +46,7 @@ pub const CHECK: Check = Check {
             &[Need::Key],
             upload
         ),
-        part!(
-            "manifest",
-            "the manifest is taken under its tag",
-            PUSH,
-            Requirement,
-            LabOnly,
-            &[Need::Key],
-            manifest
-        ),
+        part!("manifest", "the manifest is taken under its tag", PUSH, Requirement, LabOnly, &[Need::Key], manifest),
         part!(
             "digest-headers",
             "every 201 names the digest of what it took, and where that is",

@@ -1,6 +1,6 @@
 //! The login form of an issuer, as far as a program can fill one in.
 
-use html5gum::{Token, Tokenizer};
+use html5gum::{DefaultEmitter, Token, Tokenizer};
 use http::Method;
 use url::Url;
 
@@ -24,9 +24,16 @@ impl Form {
     /// The first form of the page that asks for a password; none where a script draws it.
     pub(super) fn find(page: &str) -> Option<Self> {
         let mut form: Option<Draft> = None;
-        for token in Tokenizer::new(page) {
+        // What stands in a script is no markup, and what stands in a template is not shown.
+        let mut emitter = DefaultEmitter::default();
+        emitter.naively_switch_states(true);
+        let mut templates = 0_usize;
+        for token in Tokenizer::new_with_emitter(page, emitter) {
             let Ok(token) = token;
             match token {
+                Token::StartTag(tag) if &tag.name[..] == b"template" => templates += 1,
+                Token::EndTag(tag) if &tag.name[..] == b"template" => templates = templates.saturating_sub(1),
+                _ if templates > 0 => {}
                 Token::StartTag(tag) => {
                     let attribute = |name: &str| {
                         let value = tag.attributes.get(name.as_bytes())?;
@@ -121,6 +128,8 @@ mod tests {
             "<form><input name=u><input type=password name=p></form>",
             "<form method=post><input name=u><input name=otp><input type=password name=p></form>",
             "<form method=post><input type=password name=p></form>",
+            "<script>var t='<form method=post><input name=u><input type=password name=p></form>'</script>",
+            "<template><form method=post><input name=u><input type=password name=p></form></template>",
         ] {
             assert_eq!(Form::find(page), None, "{page}");
         }

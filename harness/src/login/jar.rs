@@ -24,12 +24,13 @@ impl Jar {
     /// Adds the cookies that belong to `path`.
     #[must_use]
     pub fn fill(&self, request: Request, path: &str) -> Request {
-        let pairs: Vec<String> = self
+        let mut pairs: Vec<String> = self
             .0
             .iter()
             .filter(|cookie| covers(cookie.path().unwrap_or("/"), path))
             .map(|cookie| format!("{}={}", cookie.name(), cookie.value()))
             .collect();
+        pairs.sort();
         if pairs.is_empty() { request } else { request.header("cookie", pairs.join("; ")) }
     }
 

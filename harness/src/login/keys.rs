@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use zot_verify_model::{Account, Secret};
 
 use super::SignedIn;
+use super::people::Owed;
 use crate::bench::Bench;
 use crate::checks::expect;
+use crate::ledger::{self, Entry};
 use crate::run::outcome::{Breach, Halt};
 use crate::wire::{Exchange, Request};
 
@@ -81,6 +83,47 @@ impl Wish {
     }
 }
 
+/// A key that a part made for itself.
+#[derive(Debug)]
+pub struct Own {
+    /// Whose it is.
+    pub owner: SignedIn,
+    /// The key.
+    pub minted: Minted,
+    noted: Entry,
+}
+
+impl Own {
+    /// Mints a key in somebody's session. On a registry that goes on when the run has ended it is noted first, and
+    /// revoked when the run ends.
+    ///
+    /// # Errors
+    /// As [`mint`], and an error where it could not be noted.
+    pub async fn mint(bench: &Bench, owner: SignedIn, wish: &Wish) -> Result<Arc<Self>, Halt> {
+        let noted = bench.ledger.plan(ledger::Kind::Key, owner.known_as(), &wish.label)?;
+        let exchange = bench.wire.send(owner.asks(wish.request())).await?;
+        if (400..500).contains(&exchange.status()) {
+            noted.removed()?;
+        }
+        let minted = minted(bench, owner.known_as(), exchange)?;
+        let own = Arc::new(Self { owner, minted, noted });
+        bench.setup.people.owe(bench, Owed::Key(Arc::clone(&own)));
+        own.noted.created()?;
+        Ok(own)
+    }
+
+    /// Revokes it, and looks whether it is refused then: zot answers 200 to whatever is to be revoked (observed on
+    /// v2.1.20).
+    ///
+    /// # Errors
+    /// No answer, or a ledger that cannot be written.
+    pub async fn give_back(&self, bench: &Bench) -> Result<(), Halt> {
+        bench.wire.send(self.owner.asks(revoke(&self.minted.described.uuid))).await?;
+        let after = bench.wire.send(Request::get("/v2/").by(&self.minted.account)).await?;
+        if after.status() == 401 { self.noted.removed() } else { Ok(()) }
+    }
+}
+
 /// The request for the list of keys.
 #[must_use]
 pub fn list() -> Request {
@@ -100,7 +143,7 @@ pub fn revoke(uuid: &str) -> Request {
 /// A breach where the registry makes none.
 pub async fn mint(bench: &Bench, owner: &SignedIn, wish: &Wish) -> Result<Minted, Halt> {
     let exchange = bench.wire.send(owner.asks(wish.request())).await?;
-    minted(bench, &owner.name, exchange)
+    minted(bench, owner.known_as(), exchange)
 }
 
 /// Reads the answer to a request for a key.
@@ -111,9 +154,10 @@ pub fn minted(bench: &Bench, owner: &str, exchange: Arc<Exchange>) -> Result<Min
     expect::status(&exchange, 201, bench.wire.redactor())?;
     let body = expect::object(&exchange, bench.wire.redactor())?;
     let key = body.get("apiKey").and_then(Value::as_str).unwrap_or_default();
-    let described = serde_json::from_value(body.clone()).ok().filter(|_| !key.is_empty());
-    let Some(described) = described else {
-        return Err(Breach::new("the new key is shown once, with its description", "no key", &exchange).into());
+    let described = serde_json::from_value(body.clone()).ok();
+    let Some(described) = described.filter(|known: &Described| !key.is_empty() && !known.uuid.is_empty()) else {
+        let expected = "the new key is shown once, with the identifier by which it is revoked";
+        return Err(Breach::new(expected, "no key, or no identifier", &exchange).into());
     };
     let account = Account { name: owner.to_owned(), secret: Secret::new(format!("api key of {owner}"), key) };
     Ok(Minted { account, described, exchange })

@@ -11,11 +11,12 @@ pub mod people;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::Value;
 use url::Url;
 
 use self::form::Form;
 use self::jar::Jar;
-use self::people::Visitor;
+use self::people::{Owed, Visitor};
 use crate::bench::Bench;
 use crate::bounds;
 use crate::checks::expect;
@@ -24,6 +25,10 @@ use crate::wire::{Exchange, Request};
 
 /// The cookie that is a session (zot v2.1.20, observed).
 pub const SESSION: &str = "session";
+/// The cookie that tells the registry's own page who is logged in (zot v2.1.20, observed).
+pub const USER: &str = "user";
+/// Where a session is ended.
+pub const LOGOUT: &str = "/zot/auth/logout";
 
 /// A login that has begun: the answer, where it leads, and what it asks of the issuer.
 #[derive(Debug, Clone)]
@@ -81,6 +86,14 @@ impl<'a> Browser<'a> {
     /// does is not the registry's breach.
     pub async fn sign_in(&self, begun: &Begun, who: &Visitor) -> Result<Url, Halt> {
         let issuer = self.bench.issuer()?.origin();
+        let (_, found) = discover(self.bench).await?;
+        let endpoint = found.get("authorization_endpoint").and_then(Value::as_str).unwrap_or_default();
+        if Url::parse(endpoint).ok().as_ref().map(bare) != Some(bare(&begun.to)) {
+            return Err(Halt::Skip(format!(
+                "the login leads elsewhere than to the issuer's {endpoint}: {}",
+                bare(&begun.to)
+            )));
+        }
         let mut jar = Jar::default();
         let mut request = Request::get_url(begun.to.clone());
         let mut at = begun.to.clone();
@@ -126,8 +139,17 @@ impl<'a> Browser<'a> {
     /// # Errors
     /// No answer.
     pub async fn come_back(&mut self, to: &Url) -> Result<Arc<Exchange>, Halt> {
-        let path = format!("{}?{}", to.path(), to.query().unwrap_or_default());
-        self.visit(Request::get(path), to.path()).await
+        // The wire puts the path of the registry's URL in front again.
+        let base =
+            Url::parse(&self.bench.deployment.external_url).map(|url| url.path().trim_end_matches('/').to_owned());
+        let path = to.path().strip_prefix(base.unwrap_or_default().as_str()).unwrap_or(to.path());
+        let request = Request::get(format!("{path}?{}", to.query().unwrap_or_default()));
+        let before = self.jar.get(SESSION).map(str::to_owned);
+        let answer = self.visit(request, path).await?;
+        if self.jar.get(SESSION).is_some_and(|now| before.as_deref() != Some(now)) {
+            self.bench.setup.people.owe(self.bench, Owed::Session(self.jar.only(SESSION)));
+        }
+        Ok(answer)
     }
 
     async fn visit(&mut self, request: Request, path: &str) -> Result<Arc<Exchange>, Halt> {
@@ -158,12 +180,46 @@ pub async fn sign_in(bench: &Bench, who: &Visitor, jar: Jar) -> Result<SignedIn,
 }
 
 impl SignedIn {
+    /// The name by which the registry knows the person; the one typed at the issuer may be another.
+    #[must_use]
+    pub fn known_as(&self) -> &str {
+        self.jar.get(USER).unwrap_or(&self.name)
+    }
+
     /// `request` as zot's web page sends it: with the session, and with the header without which zot takes a session
     /// for anonymous (observed on v2.1.20).
     #[must_use]
     pub fn asks(&self, request: Request) -> Request {
         self.jar.fill(request, "/").header(UI_CLIENT.0, UI_CLIENT.1)
     }
+}
+
+/// The issuer's own description (OpenID Connect Discovery section 4), asked for once. Trouble with it says nothing about
+/// the registry.
+///
+/// # Errors
+/// Skip where no issuer is known, an error where it does not describe itself.
+pub async fn discover(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
+    let ask = || async {
+        let issuer = bench.issuer()?.as_str().trim_end_matches('/');
+        let url = format!("{issuer}/.well-known/openid-configuration");
+        let url = Url::parse(&url).map_err(|error| Halt::Error(format!("{url}: {error}")))?;
+        let exchange = bench.wire.send(Request::get_url(url.clone())).await;
+        let exchange = exchange.map_err(|error| Halt::Error(error.to_string()))?;
+        match exchange.json().filter(Value::is_object) {
+            Some(found) if exchange.status() == 200 => Ok((exchange, found)),
+            _ => Err(Halt::Error(format!("{url} answers {} and no discovery document", exchange.status()))),
+        }
+    };
+    bench.setup.discovery.get_or_init(ask).await.clone()
+}
+
+/// A URL without its query.
+#[must_use]
+pub fn bare(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.into()
 }
 
 /// What zot's web page sends with every request (zot v2.1.20, observed).

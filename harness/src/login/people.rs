@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::join_all;
+use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use zot_verify_model::principal::Action;
 use zot_verify_model::{Secret, ZotConfig};
 
 use super::jar::Jar;
-use super::keys::{self, Minted, Wish};
-use super::{SignedIn, sign_in};
+use super::keys::{self, Minted, Own, Wish};
+use super::{LOGOUT, SignedIn, UI_CLIENT, sign_in};
 use crate::bench::Bench;
 use crate::bounds;
 use crate::run::outcome::Halt;
+use crate::target::Kind;
+use crate::wire::Request;
 
 /// Somebody in a lab. zot knows people by their names alone, so whoever's groups or keys a part changes has a name that
 /// no other part uses.
@@ -116,12 +120,24 @@ impl Person {
 
 /// Everybody's session and key, made at the first use, and once.
 #[derive(Debug, Default)]
-pub struct People(Mutex<HashMap<&'static str, Arc<Belongings>>>);
+pub struct People {
+    belongings: Mutex<HashMap<&'static str, Arc<Belongings>>>,
+    owed: Mutex<Vec<Owed>>,
+}
 
 #[derive(Debug, Default)]
 struct Belongings {
     session: OnceCell<Result<SignedIn, Halt>>,
     key: OnceCell<Result<Minted, Halt>>,
+}
+
+/// What somebody's registry gets back when the run ends.
+#[derive(Debug)]
+pub enum Owed {
+    /// A session, to be logged out of.
+    Session(Jar),
+    /// A key, to be revoked.
+    Key(Arc<Own>),
 }
 
 impl People {
@@ -130,17 +146,17 @@ impl People {
     /// # Errors
     /// As [`sign_in`].
     pub async fn judged_session(&self, bench: &Bench, who: Person) -> Result<SignedIn, Halt> {
-        let belongings = self.of(who);
+        let belongings = self.of(bench, who);
         let made = async { sign_in(bench, &who.visits(bench)?, Jar::default()).await };
         belongings.session.get_or_init(|| made).await.clone()
     }
 
-    /// Somebody's key, as it is for the part that judges it.
+    /// Somebody's key in a lab, as it is for the part that judges it.
     ///
     /// # Errors
     /// As [`keys::mint`], and as [`People::session`].
     pub async fn judged_key(&self, bench: &Bench, who: Person) -> Result<Minted, Halt> {
-        let belongings = self.of(who);
+        let belongings = self.of(bench, who);
         let made = async {
             let session = self.session(bench, who).await?;
             let minted = keys::mint(bench, &session, &Wish::new("zot-verify", bounds::LAB_KEY)).await?;
@@ -155,10 +171,15 @@ impl People {
     /// # Errors
     /// Skip where there is none; only the part that judges the login reports why.
     pub async fn session(&self, bench: &Bench, who: Person) -> Result<SignedIn, Halt> {
+        // Where CI cannot log in nobody tries: a password that is wrong is typed once, not once for each part.
+        if who != CI {
+            let ci = self.judged_session(bench, CI).await;
+            ci.map_err(|halt| needed(halt, CI, "a login that ends in a session"))?;
+        }
         self.judged_session(bench, who).await.map_err(|halt| needed(halt, who, "a login that ends in a session"))
     }
 
-    /// Somebody's key, for a part that only needs one.
+    /// Somebody's key in a lab, for a part that only needs one.
     ///
     /// # Errors
     /// As [`People::session`].
@@ -166,9 +187,48 @@ impl People {
         self.judged_key(bench, who).await.map_err(|halt| needed(halt, who, "an API key that works"))
     }
 
-    fn of(&self, who: Person) -> Arc<Belongings> {
-        let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(people.entry(who.name).or_default())
+    /// Notes what is to be given back. A lab goes away, and gets nothing back.
+    pub fn owe(&self, bench: &Bench, owed: Owed) {
+        if bench.deployment.kind == Kind::Live {
+            self.owed.lock().unwrap_or_else(PoisonError::into_inner).push(owed);
+        }
+    }
+
+    /// Gives everything back: keys are revoked, then sessions logged out of. What cannot be given back in time stays as
+    /// the ledger has it.
+    pub async fn leave(&self, bench: &Bench) {
+        let owed = std::mem::take(&mut *self.owed.lock().unwrap_or_else(PoisonError::into_inner));
+        let (keys, sessions): (Vec<Owed>, Vec<Owed>) = owed.into_iter().partition(|owed| matches!(owed, Owed::Key(_)));
+        let give = async {
+            for owed in [keys, sessions] {
+                join_all(owed.iter().map(|owed| owed.give_back(bench))).await;
+            }
+        };
+        if tokio::time::timeout(bounds::LEAVE, give).await.is_err() {
+            tracing::warn!("not everything could be given back in time");
+        }
+    }
+
+    /// A live registry knows only one person, whoever is asked for.
+    fn of(&self, bench: &Bench, who: Person) -> Arc<Belongings> {
+        let name = if bench.deployment.kind == Kind::Live { CI.name } else { who.name };
+        let mut people = self.belongings.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(people.entry(name).or_default())
+    }
+}
+
+impl Owed {
+    async fn give_back(&self, bench: &Bench) {
+        let given = match self {
+            Self::Key(own) => own.give_back(bench).await,
+            Self::Session(jar) => {
+                let out = Request::new(Method::POST, LOGOUT).header(UI_CLIENT.0, UI_CLIENT.1);
+                bench.wire.send(jar.fill(out, "/")).await.map(|_| ()).map_err(Halt::from)
+            }
+        };
+        if let Err(halt) = given {
+            tracing::warn!(?halt, "not given back");
+        }
     }
 }
 

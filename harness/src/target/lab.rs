@@ -22,7 +22,7 @@ use zot_verify_model::{Secret, ZotConfig};
 use super::adapt::{Credentials, Places, adapt, mirror_only};
 use super::process::{Held, Process};
 use super::zot::{Zot, unknown_keys};
-use super::{Deployment, ImageName, Kind, Mirror, Recognition, Residue, Whose, recognise, scopes};
+use super::{Deployment, ImageName, Kind, KnownBy, Mirror, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
 use crate::checks::{admin, immutable, mirror, new_tags, push, push_key, race};
 use crate::error::Trouble;
@@ -69,8 +69,8 @@ pub struct Lab {
     changes: Vec<String>,
     /// What everybody signs in with at the issuer.
     password: Secret,
-    /// Whether the configuration that was given is of a registry that people reach over https.
-    https: bool,
+    /// The configuration that was given, without the lab's changes and faults.
+    given: ZotConfig,
     made_of: Zot,
     /// A repository that no other lab has.
     marker: String,
@@ -197,7 +197,7 @@ impl LabSpec {
         mirror_only(&mut config, &outside);
         let mirror = Mirror::of(&self.config, Url::parse(&outside).ok());
         let url = Url::parse(&external).map_err(|error| failed(&error))?;
-        let https = self.config.external_url().is_some_and(|url| url.starts_with("https://"));
+        let given = self.config.clone();
         let (made_of, repository) = (self.zot.clone(), marker.clone());
         let lab = |registry, proxy, config| Lab {
             registry,
@@ -209,7 +209,7 @@ impl LabSpec {
             mirror,
             changes,
             password,
-            https,
+            given,
             made_of,
             marker,
         };
@@ -290,11 +290,15 @@ impl Lab {
             kind: Kind::Local,
             registry: self.url.clone(),
             external_url: self.url.as_str().trim_end_matches('/').to_owned(),
-            https: self.https,
+            https: self.given.external_url().is_some_and(|url| url.starts_with("https://")),
             stand_in: self.made_of == Zot::Embedded,
             made_of: Some(self.made_of.name()),
             issuer: Url::parse(&issuer).ok(),
             scopes: scopes(provider.as_ref()),
+            known_by: KnownBy::of_config(
+                Some(&self.given),
+                provider.as_ref().map_or("oidc", |provider| provider.key.as_str()),
+            ),
             provider: provider.map_or_else(|| "oidc".into(), |provider| provider.key),
             groups: Groups::of(&self.config),
             password: Some(self.password.clone()),

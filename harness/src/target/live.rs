@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 use zot_verify_model::ZotConfig;
 
-use super::{Deployment, ImageName, Kind, Mirror, Whose, is_tag, recognise, scopes};
+use super::{Deployment, ImageName, Kind, KnownBy, Mirror, Whose, is_tag, recognise, scopes};
 use crate::error::Trouble;
 use crate::login::people::Groups;
 use crate::run::outcome::Halt;
@@ -27,8 +27,10 @@ pub async fn open(
     let registry = wire.registry().clone();
     let provider = config.and_then(|config| config.providers().into_iter().next());
     let external = intent.external_url.as_ref().unwrap_or(&registry);
+    let provider_key = provider.as_ref().map_or("oidc", |provider| provider.key.as_str());
     Ok(Deployment {
         kind: Kind::Live,
+        known_by: KnownBy::of_config(config, provider_key),
         external_url: external.as_str().trim_end_matches('/').to_owned(),
         https: external.scheme() == "https",
         stand_in: false,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use url::Url;
 use zot_verify_model::config::Provider;
-use zot_verify_model::{Digest, Secret};
+use zot_verify_model::{Digest, Secret, ZotConfig};
 
 pub use self::mirror::Mirror;
 pub use self::recognise::{Recognition, Whose, recognise};
@@ -85,6 +85,8 @@ pub struct Deployment {
     pub issuer: Option<Url>,
     /// The key of the OpenID provider in zot's configuration.
     pub provider: String,
+    /// The claim that gives people their names.
+    pub known_by: KnownBy,
     /// The scopes that a login must ask for.
     pub scopes: Vec<String>,
     /// Where metrics are served.
@@ -109,6 +111,31 @@ pub struct Deployment {
     pub zot_commit: Option<String>,
     /// What `/v2/_zot/ext/mgmt` answered.
     pub mgmt: Arc<Exchange>,
+}
+
+/// The claim from which zot takes a person's name (`claimMapping.username`; the e-mail until v2.1.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownBy(pub String);
+
+impl KnownBy {
+    /// As a provider of this configuration says it; the owner's choice where it says nothing.
+    #[must_use]
+    pub fn of_config(config: Option<&ZotConfig>, provider: &str) -> Self {
+        let path = ["http", "auth", "openid", "providers", provider, "claimMapping", "username"];
+        let claim = config.and_then(|config| config.get(&path)?.as_str());
+        Self(claim.unwrap_or("preferred_username").to_owned())
+    }
+
+    /// What somebody is called who signs in under `name`; unknown where the issuer may call people as it likes.
+    #[must_use]
+    pub fn of(&self, name: &str, kind: Kind) -> Option<String> {
+        match (self.0.as_str(), kind) {
+            ("preferred_username", _) => Some(name.to_owned()),
+            ("email", _) if name.contains('@') => Some(name.to_owned()),
+            ("email", Kind::Local) => Some(format!("{name}@people.test")),
+            _ => None,
+        }
+    }
 }
 
 /// What a login must ask for: what carries a name and groups, whatever the configuration says, and what that says.

@@ -52,6 +52,18 @@ impl Exchange {
         self.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().into_iter()
     }
 
+    /// How many fields of this name the request had.
+    #[must_use]
+    pub fn sent(&self, name: &str) -> usize {
+        self.request_headers.get_all(name).iter().count()
+    }
+
+    /// Whether the answer has a header field of this name, text or not.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
     /// The digest of the whole body, whatever of it was kept.
     #[must_use]
     pub fn digest(&self) -> &Digest {

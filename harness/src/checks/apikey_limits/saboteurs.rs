@@ -7,12 +7,14 @@ use zot_verify_fixtures::proxy::{Rule, Then, When};
 use crate::check::{Saboteur, saboteur};
 use crate::run::outcome::Verdict::Warn;
 
-const OUTSIDE: When = When::path("/v2/zot-verify/key-outside/blobs/uploads/");
+/// Requests with the key of zv-scoped, whose name begins so in base64.
+const SCOPED: When =
+    When::path("/v2/zot-verify/key-outside/blobs/uploads/").header("authorization", "Basic enYtc2NvcGVk*");
 const BY_A_KEY: When = When::path("/zot/auth/apikey").methods(&["POST"]).header("authorization", "*");
 const MOVED: When = When::path("/v2/zot-verify/key-mover/blobs/uploads/");
 
-static KEPT_OUT: Rule = Rule { when: OUTSIDE, then: Then::Answer { status: 403, headers: &[], body: "" } };
-static LET_IN: Rule = Rule { when: OUTSIDE, then: Then::Status(202) };
+static KEPT_OUT: Rule = Rule { when: SCOPED, then: Then::Answer { status: 403, headers: &[], body: "" } };
+static LET_IN: Rule = Rule { when: SCOPED, then: Then::Status(202) };
 static CHILDLESS: Rule = Rule { when: BY_A_KEY, then: Then::Answer { status: 403, headers: &[], body: "" } };
 static BEARS: Rule = Rule { when: BY_A_KEY, then: Then::Status(201) };
 static A_CHILD: Rule = Rule {

@@ -4,7 +4,7 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::issuer::Mode;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
-use crate::check::{LOST_KEY, LOST_SESSION, Saboteur, saboteur};
+use crate::check::{LOST_SESSION, Saboteur, saboteur};
 use crate::run::outcome::Verdict::{Error, Fail};
 
 const LOGIN: When = When::path("/zot/auth/login");
@@ -72,8 +72,8 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "login-at-a-look-alike-endpoint",
         &[Fault::Proxy(&LOOK_ALIKE)],
-        &[("login.redirect/endpoint", Fail), ("login.redirect/issuer-accepts", Fail), ("login.session/session", Error)],
-        &[],
+        &[("login.redirect/endpoint", Fail), ("login.redirect/issuer-accepts", Fail)],
+        &["login.session/session"],
         LOST_SESSION
     ),
     saboteur!(
@@ -100,14 +100,8 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "login-without-profile",
         &[Fault::Proxy(&NO_PROFILE)],
-        &[
-            ("login.redirect/scope", Fail),
-            ("login.session/name", Fail),
-            ("login.session/groups", Fail),
-            ("apikey.create/works", Fail),
-        ],
+        &[("login.redirect/scope", Fail), ("login.session/name", Fail), ("login.session/groups", Fail),],
         &["login.cookies/fixation"],
-        LOST_KEY,
     ),
     saboteur!("login-with-constant-state", &[Fault::Proxy(&CONSTANT_STATE)], &[("login.redirect/state", Fail)], &[],),
     saboteur!(
@@ -170,7 +164,8 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "issuer-without-discovery",
         &[Fault::Issuer(Mode::DiscoveryGone { after: 1 })],
-        &[("login.redirect/endpoint", Error)],
+        &[("login.redirect/endpoint", Error), ("login.session/session", Error)],
         &[],
+        LOST_SESSION,
     ),
 ];

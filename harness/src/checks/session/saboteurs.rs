@@ -4,7 +4,7 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::issuer::Mode;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
-use crate::check::{LOST_KEY, LOST_SESSION, Saboteur, saboteur};
+use crate::check::{LOST_SESSION, Saboteur, saboteur};
 use crate::run::outcome::Verdict::{Fail, Warn};
 
 const CALLBACK: When = When::path("/zot/auth/callback/*");
@@ -27,6 +27,15 @@ static LOGOUT_GONE: Rule = Rule { when: LOGOUT, then: Then::Answer { status: 404
 /// A registry that takes whatever state comes back.
 static ANY_STATE: Rule = Rule {
     when: CALLBACK.query("state=another"),
+    then: Then::Answer {
+        status: 302,
+        headers: &[("location", "/"), ("set-cookie", "session=somebodys; Path=/; HttpOnly")],
+        body: "",
+    },
+};
+/// A registry that does without the cookie that belongs to a state.
+static NO_COOKIE_NEEDED: Rule = Rule {
+    when: CALLBACK.header("cookie", "statecookie=*"),
     then: Then::Answer {
         status: 302,
         headers: &[("location", "/"), ("set-cookie", "session=somebodys; Path=/; HttpOnly")],
@@ -61,13 +70,7 @@ pub(super) const ALL: &[Saboteur] = &[
         &[("login.session/session", Fail), ("apikey.create/anonymous", Fail)],
         &[]
     ),
-    saboteur!(
-        "known-by-email",
-        &[Fault::Config(BY_EMAIL)],
-        &[("login.session/name", Fail), ("apikey.create/works", Fail)],
-        &[],
-        LOST_KEY
-    ),
+    saboteur!("known-by-email", &[Fault::Config(BY_EMAIL)], &[("login.session/name", Fail)], &[],),
     saboteur!(
         "everybody-may-create",
         &[Fault::Config(EVERYBODY_CREATES)],
@@ -77,14 +80,9 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!("log-out-does-nothing", &[Fault::Proxy(&LOGOUT_IDLE)], &[("login.session/log-out", Fail)], &[]),
     saboteur!("log-out-gone", &[Fault::Proxy(&LOGOUT_GONE)], &[("login.session/log-out", Fail)], &[]),
     saboteur!("any-state-will-do", &[Fault::Proxy(&ANY_STATE)], &[("login.session/state", Fail)], &[]),
+    saboteur!("state-without-its-cookie", &[Fault::Proxy(&NO_COOKIE_NEEDED)], &[("login.session/state", Fail)], &[]),
     saboteur!("wrong-state-breaks-the-server", &[Fault::Proxy(&STATE_BREAKS)], &[("login.session/state", Fail)], &[]),
-    saboteur!(
-        "issuer-without-names",
-        &[Fault::Issuer(Mode::NameMissing)],
-        &[("login.session/name", Fail), ("apikey.create/works", Fail)],
-        &[],
-        LOST_KEY
-    ),
+    saboteur!("issuer-without-names", &[Fault::Issuer(Mode::NameMissing)], &[("login.session/name", Fail)], &[],),
     saboteur!(
         "issuer-refuses-the-code",
         &[Fault::Issuer(Mode::TokenRefused)],
