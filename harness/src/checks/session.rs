@@ -177,7 +177,8 @@ async fn log_out(bench: Bench) -> Judged {
     }
     let out = bench.wire.send(session.asks(Request::new(Method::POST, LOGOUT))).await?;
     expect::status(&out, 200, bench.wire.redactor())?;
-    let (after, stranger) = (bench.wire.send(session.asks(keys::list())).await?, stranger(&bench).await?);
+    let after = bench.wire.send(session.asks(keys::list())).await?;
+    let stranger = stranger(&bench).await.map_err(unfit)?;
     if after.status() != stranger.status() {
         let expected = format!("after the log-out the session is answered as a stranger is, {}", stranger.status());
         let breach = Breach::new(expected, expect::observed(&after), &after);

@@ -88,6 +88,6 @@ pub(super) const ALL: &[Saboteur] = &[
         "keys-shown-to-anybody",
         &[Fault::Proxy(&SHOWN_TO_ANYBODY)],
         &[("apikey.create/anonymous", Fail), ("login.session/session", Fail)],
-        &[]
+        &["login.session/log-out"],
     ),
 ];

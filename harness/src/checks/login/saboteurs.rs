@@ -5,7 +5,7 @@ use zot_verify_fixtures::issuer::Mode;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::check::{LOST_SESSION, Saboteur, saboteur};
-use crate::run::outcome::Verdict::{Error, Fail};
+use crate::run::outcome::Verdict::{self, Error, Fail};
 
 const LOGIN: When = When::path("/zot/auth/login");
 
@@ -54,6 +54,33 @@ const AFTER_REDIRECT: &[&str] = &[
     "login.redirect/issuer-accepts",
 ];
 
+/// Without the scope nobody has a name or a group: people can log in, and nobody may push.
+const WITHOUT_GROUPS: &[(&str, Verdict)] = &[
+    ("login.redirect/scope", Fail),
+    ("login.session/name", Fail),
+    ("login.session/groups", Fail),
+    ("push.apikey/upload", Fail),
+    ("tags.new-accepted/commit", Fail),
+    ("admin.break-glass/overwrite", Fail),
+    ("admin.break-glass/delete-tag", Fail),
+    ("admin.break-glass/delete-manifest", Fail),
+];
+/// What then has nobody to push.
+const AFTER_GROUPS: &[&str] = &[
+    "login.cookies/fixation",
+    "apikey.limits/scopes",
+    "apikey.limits/lost-group",
+    "push.apikey/manifest",
+    "push.apikey/read-back",
+    "push.apikey/digest-headers",
+    "push.apikey/by-digest",
+    "push.apikey/listed",
+    "tags.new-accepted/version",
+    "tags.race/held",
+    "tags.race/together",
+    "tags.race/retry",
+];
+
 pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "login-is-a-page",
@@ -97,12 +124,7 @@ pub(super) const ALL: &[Saboteur] = &[
         &[],
         LOST_SESSION
     ),
-    saboteur!(
-        "login-without-profile",
-        &[Fault::Proxy(&NO_PROFILE)],
-        &[("login.redirect/scope", Fail), ("login.session/name", Fail), ("login.session/groups", Fail),],
-        &["login.cookies/fixation"],
-    ),
+    saboteur!("login-without-profile", &[Fault::Proxy(&NO_PROFILE)], WITHOUT_GROUPS, AFTER_GROUPS,),
     saboteur!("login-with-constant-state", &[Fault::Proxy(&CONSTANT_STATE)], &[("login.redirect/state", Fail)], &[],),
     saboteur!(
         "login-with-short-state",

@@ -68,7 +68,7 @@ pub(super) const ALL: &[Saboteur] = &[
         "sessions-for-everybody",
         &[Fault::Proxy(&OPEN_TO_ALL)],
         &[("login.session/session", Fail), ("apikey.create/anonymous", Fail)],
-        &[]
+        &["login.session/log-out"],
     ),
     saboteur!("known-by-email", &[Fault::Config(BY_EMAIL)], &[("login.session/name", Fail)], &[],),
     saboteur!(
