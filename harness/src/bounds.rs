@@ -63,6 +63,15 @@ pub const LABS: usize = 3;
 /// The longest secret that is certainly kept out of an excerpt, in bytes.
 pub const SECRET: usize = 4096;
 
+/// How many values met on the way, such as cookies, a redactor learns; those of the configuration do not count.
+pub const MET: usize = 512;
+
+/// How many of them under one name, so that one kind cannot crowd out the others.
+pub const MET_OF_NAME: usize = 64;
+
+/// The longest of them, and the longest name, in bytes.
+pub const MET_LENGTH: usize = 1024;
+
 /// How many lines of zot's log an error shows.
 pub const LOG_LINES: usize = 8;
 

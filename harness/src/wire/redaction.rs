@@ -17,6 +17,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use zot_verify_model::Secret;
 
+use crate::bounds;
+
 mod places;
 mod reading;
 
@@ -56,8 +58,12 @@ impl Redactor {
     }
 
     /// Takes note of a value met on the way, such as a cookie; values under six bytes are ignored.
+    ///
+    /// A server that sets fresh cookies with every answer must not make redaction slower and slower: past the bounds
+    /// nothing more is learnt ([`bounds::MET`] and those beside it). Such a value is masked where it belongs and by its
+    /// looks, as ever, but not where it stands in other text.
     pub fn learn_met(&self, name: &str, value: &str) {
-        if value.len() >= SHORTEST_MET {
+        if value.len() >= SHORTEST_MET && value.len().max(name.len()) <= bounds::MET_LENGTH {
             self.note(name, value, false);
         }
     }
@@ -86,7 +92,7 @@ impl Redactor {
     }
 
     fn mask(&self, text: &str, shape: Shape) -> String {
-        // A panic elsewhere must not open this door: what was learnt is whole, as it is replaced in one step.
+        // A panic elsewhere must not open this door: what was learnt before it is whole, as nothing is ever taken out.
         let lexicon = Arc::clone(&self.lexicon.read().unwrap_or_else(PoisonError::into_inner));
         let mut text = text.to_owned();
         loop {
@@ -103,10 +109,12 @@ impl Redactor {
         if value.is_empty() {
             return;
         }
-        let mut guard = self.lexicon.write().unwrap_or_else(PoisonError::into_inner);
-        let mut lexicon = Lexicon::clone(&guard);
-        lexicon.note(Known { name: bare(name), value: value.into(), configured });
-        *guard = Arc::new(lexicon);
+        let new = Known { name: bare(name), value: value.into(), configured };
+        let mut lexicon = self.lexicon.write().unwrap_or_else(PoisonError::into_inner);
+        if lexicon.wants(&new) {
+            // In place, but for a text that is being redacted just now: that goes on with what was known.
+            Arc::make_mut(&mut lexicon).note(new);
+        }
     }
 }
 
@@ -149,18 +157,43 @@ impl Hit {
     }
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Lexicon {
     known: Vec<Known>,
+    /// For each byte, which of the known begin with it.
+    beginning: [Vec<usize>; 256],
+}
+
+impl Default for Lexicon {
+    fn default() -> Self {
+        Self { known: Vec::new(), beginning: [const { Vec::new() }; 256] }
+    }
 }
 
 impl Lexicon {
-    fn note(&mut self, new: Known) {
-        match self.known.iter_mut().find(|known| known.value == new.value) {
-            Some(known) if new.configured && !known.configured => *known = new,
-            Some(_) => {}
-            None => self.known.push(new),
+    /// Whether this is news, and there is room for it: always, if it is configured.
+    fn wants(&self, new: &Known) -> bool {
+        match self.known.iter().find(|known| known.value == new.value) {
+            Some(known) => new.configured && !known.configured,
+            None => new.configured || self.has_room(&new.name),
         }
+    }
+
+    /// Whether one more value may be learnt that was met under this name.
+    fn has_room(&self, name: &str) -> bool {
+        let met = self.known.iter().filter(|known| !known.configured);
+        met.clone().count() < bounds::MET && met.filter(|known| known.name == name).count() < bounds::MET_OF_NAME
+    }
+
+    fn note(&mut self, new: Known) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.value == new.value) {
+            *known = new;
+            return;
+        }
+        // In this order the table never points at what is not there.
+        let first = usize::from(new.value[0]);
+        self.known.push(new);
+        self.beginning[first].push(self.known.len() - 1);
     }
 
     /// Everything to hide in `text`. `packed`: layers of base64 or hex still to undo; `shortest`: the shortest secret
@@ -190,9 +223,11 @@ impl Lexicon {
     fn find_known(&self, text: &[u8], shortest: usize) -> Vec<Hit> {
         let mut hits = Vec::new();
         for start in (0..text.len()).filter(|&at| self.may_begin(text[at])) {
-            let firsts = first_bytes(&text[start..]);
-            let fitting = |known: &&Known| known.value.len() >= shortest && firsts.contains(&known.value[0]);
-            for known in self.known.iter().filter(fitting) {
+            let mut firsts = first_bytes(&text[start..]);
+            firsts.sort_unstable();
+            firsts.dedup();
+            let fitting = firsts.iter().flat_map(|&first| &self.beginning[usize::from(first)]);
+            for known in fitting.map(|&index| &self.known[index]).filter(|known| known.value.len() >= shortest) {
                 if let Some(length) = match_escaped(&text[start..], &known.value) {
                     hits.push(Hit::new(start..start + length, known.name.as_str(), Hit::LOOKS + known.value.len()));
                 }
@@ -203,7 +238,7 @@ impl Lexicon {
 
     /// Whether a known secret, escaped or not, can begin with `byte`.
     fn may_begin(&self, byte: u8) -> bool {
-        opens_escape(byte) || self.known.iter().any(|known| known.value[0] == byte)
+        opens_escape(byte) || !self.beginning[usize::from(byte)].is_empty()
     }
 
     /// Runs of base64 or hex that hide something, each as a whole. Where in a run the encoding began is not known, so

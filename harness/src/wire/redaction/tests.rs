@@ -215,6 +215,42 @@ fn short_values_count_only_when_configured() {
 }
 
 #[test]
+fn what_is_learnt_by_meeting_is_bounded_and_crowds_out_no_secret() {
+    let redactor = knowing("hunter2");
+    let known = || redactor.lexicon.read().unwrap().known.len();
+    for number in 0..1_000 {
+        redactor.learn_met("cookie one", &format!("MTY5-one-{number}."));
+    }
+    assert_eq!(known(), 1 + bounds::MET_OF_NAME);
+    for number in 0..4_000 {
+        redactor.learn_met(&format!("cookie c{}", number % 40), &format!("MTY5-many-{number}."));
+    }
+    assert_eq!(known(), 1 + bounds::MET);
+    redactor.learn(&Secret::new("LATER", "hunter3"));
+    redactor.learn(&Secret::new("MET_BEFORE", "MTY5-one-0."));
+    redactor.learn(&Secret::new("NOT_LEARNT_BEFORE", "MTY5-one-999."));
+    let text = "hunter2 hunter3 MTY5-one-0. MTY5-one-1. MTY5-one-999. MTY5-one-998. %68unter2";
+    let redacted = "[THE_KEY] [LATER] [MET_BEFORE] [cookie one] [NOT_LEARNT_BEFORE] MTY5-one-998. [THE_KEY]";
+    assert_eq!(redactor.redact(text), redacted);
+    assert_eq!(redactor.redact(redacted), redacted);
+    let unlearnt = "one=MTY5-one-998.; Path=/";
+    assert_eq!(redactor.redact_header("Set-Cookie", unlearnt), "one=[cookie one]; Path=/", "masked by its place");
+    assert_eq!(redactor.redact_url("/cb?state=MTY5-many-3999."), "/cb?state=[state]");
+}
+
+#[test]
+fn what_is_too_long_is_learnt_only_when_configured() {
+    let long = "x".repeat(bounds::MET_LENGTH + 1);
+    let redactor = Redactor::new();
+    redactor.learn_met("cookie a", &long);
+    redactor.learn_met(&long, "something");
+    assert_eq!(format!("{redactor:?}"), "Redactor(0 secrets)");
+    redactor.learn_met("cookie a", &long[1..]);
+    redactor.learn(&Secret::new(NAME, &long));
+    assert_eq!(redactor.redact(&long), "[THE_KEY]");
+}
+
+#[test]
 fn the_line_feed_at_the_end_of_a_secret_file_hides_nothing() {
     assert_eq!(knowing("hunter2\n").redact("hunter2"), "[THE_KEY]");
 }
