@@ -18,7 +18,7 @@ use crate::run::exit::Exit;
 use crate::session::Surroundings;
 use crate::settings::{Cleaning, Which, nearest};
 use crate::target::{Whose, is_repository, is_tag, recognise};
-use crate::wire::{Exchange, Request, Wire, WireError};
+use crate::wire::{Exchange, Redactor, Request, Wire, WireError};
 
 /// What became of something.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ enum Fate {
     /// It was not there any more.
     Gone,
     /// It stays, and the registry or time will see to it.
-    Kept(&'static str),
+    Kept(String),
     /// It is there, and somebody could remove it.
     Remains(String),
     /// We could not tell.
@@ -41,7 +41,7 @@ type Left = (PathBuf, Item);
 /// Removes what the ledgers list, tells what became of each, and answers with an exit code.
 ///
 /// # Errors
-/// Trouble with the ledgers, with more than one registry, or with one that does not answer.
+/// Trouble with the ledgers, or with a registry that does not answer.
 pub async fn run(cleaning: &Cleaning, around: &Surroundings, out: &mut dyn Write) -> Result<Exit, Trouble> {
     let (left, unreadable) = left(cleaning)?;
     let mut exit = Exit::Good;
@@ -49,11 +49,11 @@ pub async fn run(cleaning: &Cleaning, around: &Surroundings, out: &mut dyn Write
         written(writeln!(out, "{} has a line that cannot be read; look there for what it may list", path.display()))?;
         exit = Exit::Unknown;
     }
-    let Some(registry) = registry(cleaning, &left)? else {
+    if left.is_empty() {
         written(writeln!(out, "nothing is left behind that a ledger lists"))?;
         return Ok(exit);
-    };
-    let done = tokio::time::timeout(cleaning.timeout, on(cleaning, &registry, around, left, out)).await;
+    }
+    let done = tokio::time::timeout(cleaning.timeout, sweep(cleaning, around, left, out)).await;
     let limit = humantime::format_duration(cleaning.timeout);
     let found = done.map_err(|_| {
         Trouble::unknown(format!("not done within {limit}"), "what was removed is noted, and the rest still stands")
@@ -89,7 +89,7 @@ fn left(cleaning: &Cleaning) -> Result<(Vec<Left>, Vec<PathBuf>), Trouble> {
     let wanted = |item: &Item| match &cleaning.which {
         Which::Run(run) => item.run == *run,
         Which::All => true,
-        Which::Live(url) => item.registry.trim_end_matches('/') == url.as_str().trim_end_matches('/'),
+        Which::Live(url) => is_on(item, url),
     };
     let mut left: Vec<Left> =
         all.into_iter().filter(|(_, item)| wanted(item) && item.state != State::Removed).collect();
@@ -98,38 +98,38 @@ fn left(cleaning: &Cleaning) -> Result<(Vec<Left>, Vec<PathBuf>), Trouble> {
     Ok((left, unreadable))
 }
 
-/// The one registry that everything is on. A key is that of one registry, and goes to no other.
-fn registry(cleaning: &Cleaning, left: &[Left]) -> Result<Option<Url>, Trouble> {
-    let Some((file, first)) = left.first() else { return Ok(None) };
-    let named: BTreeSet<&str> = left.iter().map(|(_, item)| item.registry.as_str()).collect();
-    if named.len() > 1 {
-        let named = named.into_iter().map(printable).collect::<Vec<_>>().join(", ");
-        return Err(Trouble::usage(format!("things are left on several registries: {named}"), "a key belongs to one")
-            .cure("name it with --live URL, one at a time"));
-    }
-    cleaning.registry(&first.registry, file).map(Some)
+/// Whether it is on this registry.
+fn is_on(item: &Item, registry: &Url) -> bool {
+    let place = |url: &Url| (url.origin(), url.path().trim_end_matches('/').to_owned());
+    Url::parse(&item.registry).is_ok_and(|noted| place(&noted) == place(registry))
 }
 
-async fn on(
+async fn sweep(
     cleaning: &Cleaning,
-    registry: &Url,
     around: &Surroundings,
     left: Vec<Left>,
     out: &mut dyn Write,
 ) -> Result<Exit, Trouble> {
-    let https = registry.scheme() == "https";
-    let wire = Wire::new(registry.clone(), &around.run, around.redactor(), &cleaning.trust, https)
-        .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
-    // No key is sent before something has shown itself as a registry.
-    recognise(&wire, Duration::ZERO, Whose::Theirs).await?;
-    let broom = Broom { cleaning, wire };
+    let redactor = around.redactor();
+    let mut broom = None;
     let mut exit = Exit::Good;
-    let mut fates = Vec::new();
+    let (mut gone, mut kept, mut remain, mut wants_key) = (0, 0, 0, false);
     for (path, item) in left {
-        let fate = broom.sweep(&item).await;
+        let fate = match unasked(cleaning, &item) {
+            Err(fate) => fate,
+            Ok(registry) => {
+                let broom = match &mut broom {
+                    Some(broom) => broom,
+                    none => none.insert(Broom::new(cleaning, registry, around, &redactor).await?),
+                };
+                let fate = broom.sweep(&item).await;
+                wants_key |= cleaning.admin.is_none() && matches!(fate, Fate::Remains(_) | Fate::Unknown(_));
+                fate
+            }
+        };
         let (state, why) = match &fate {
             Fate::Removed | Fate::Gone => (Some(State::Removed), None),
-            Fate::Kept(why) => (Some(State::Kept), Some(*why)),
+            Fate::Kept(why) => (Some(State::Kept), Some(why.as_str())),
             Fate::Remains(_) | Fate::Unknown(_) => (None, None),
         };
         if let Some(state) = state.filter(|state| *state != item.state) {
@@ -138,26 +138,47 @@ async fn on(
                     .cure("run it again: what has gone is not missed")
             })?;
         }
-        written(broom.tell(out, &item, &fate))?;
-        exit = exit.or(match fate {
-            Fate::Removed | Fate::Gone | Fate::Kept(_) => Exit::Good,
-            Fate::Remains(_) => Exit::Remains,
-            Fate::Unknown(_) => Exit::Unknown,
-        });
-        fates.push(fate);
+        written(tell(out, &item, &fate, &redactor))?;
+        let (count, end) = match fate {
+            Fate::Removed | Fate::Gone => (&mut gone, Exit::Good),
+            Fate::Kept(_) => (&mut kept, Exit::Good),
+            Fate::Remains(_) => (&mut remain, Exit::Remains),
+            Fate::Unknown(_) => (&mut remain, Exit::Unknown),
+        };
+        *count += 1;
+        exit = exit.or(end);
     }
-    let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count();
-    let gone = count(|fate| matches!(fate, Fate::Removed | Fate::Gone));
-    let remain = count(|fate| matches!(fate, Fate::Remains(_) | Fate::Unknown(_)));
-    let kept = fates.len() - gone - remain;
-    written(writeln!(out, "\n{registry}: {gone} gone, {kept} kept, {remain} may remain (exit code {})", exit.code()))?;
-    if remain > 0 && cleaning.admin.is_none() {
+    let asked = broom.map_or("no registry".to_owned(), |broom| broom.wire.registry().to_string());
+    let code = exit.code();
+    written(writeln!(out, "\n{gone} gone, {kept} kept, {remain} may remain; {asked} was asked (exit code {code})"))?;
+    if wants_key {
         written(writeln!(
             out,
-            "to remove them, set ZOT_VERIFY_ADMIN_API_KEY and ZOT_VERIFY_ADMIN_USER and run this again"
+            "to remove what it holds, set ZOT_VERIFY_ADMIN_API_KEY and ZOT_VERIFY_ADMIN_USER and run this again"
         ))?;
     }
     Ok(exit)
+}
+
+/// The registry to ask about something, or what can be told without. That a ledger names a registry does not make it
+/// the owner's: nothing is sent to one that he did not name himself.
+fn unasked<'a>(cleaning: &'a Cleaning, item: &Item) -> Result<&'a Url, Fate> {
+    if item.kind == Kind::Key {
+        return Err(key(item));
+    }
+    let (canary, repository) = (&cleaning.canary, &item.repository);
+    let below = repository.strip_prefix(canary.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if !below && item.state == State::Kept {
+        return Err(Fate::Kept("it was left on purpose, and is not in the canary".into()));
+    }
+    let Some(registry) = cleaning.registry.as_ref().filter(|registry| is_on(item, registry)) else {
+        return Err(Fate::Remains(format!("it is on {}; name it with --live URL", item.registry)));
+    };
+    if !below || !is_repository(repository) {
+        let why = format!("it is not in the canary {canary}; give --canary where that was another");
+        return Err(Fate::Remains(why));
+    }
+    Ok(registry)
 }
 
 /// What removes things.
@@ -166,20 +187,23 @@ struct Broom<'a> {
     wire: Wire,
 }
 
-impl Broom<'_> {
+impl<'a> Broom<'a> {
+    async fn new(
+        cleaning: &'a Cleaning,
+        registry: &Url,
+        around: &Surroundings,
+        redactor: &Redactor,
+    ) -> Result<Self, Trouble> {
+        let https = registry.scheme() == "https";
+        let wire = Wire::new(registry.clone(), &around.run, redactor.clone(), &cleaning.trust, https)
+            .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
+        // No key is sent before something has shown itself as a registry.
+        recognise(&wire, Duration::ZERO, Whose::Theirs).await?;
+        Ok(Self { cleaning, wire })
+    }
+
     async fn sweep(&self, item: &Item) -> Fate {
-        if item.kind == Kind::Key {
-            return key(item);
-        }
-        let (canary, repository) = (&self.cleaning.canary, &item.repository);
-        let below =
-            repository.strip_prefix(canary.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if !below && item.state == State::Kept {
-            return Fate::Kept("it was left on purpose, and is not in the canary");
-        }
-        if !below || !is_repository(repository) {
-            return Fate::Remains(format!("it is not in the canary {canary}; give --canary where that was another"));
-        }
+        let repository = &item.repository;
         let reference = &item.reference;
         let swept = match item.kind {
             Kind::Tag if is_tag(reference) => self.tag(&format!("/v2/{repository}/manifests/{reference}")).await,
@@ -192,7 +216,7 @@ impl Broom<'_> {
             Kind::Blob if is_digest(reference) => {
                 self.left_to_zot(&format!("/v2/{repository}/blobs/{reference}")).await
             }
-            Kind::Repository | Kind::Key => Ok(Fate::Kept("a registry has no door to remove a repository by")),
+            Kind::Repository | Kind::Key => Ok(Fate::Kept("a registry has no door to remove a repository by".into())),
             Kind::Tag | Kind::Upload | Kind::Manifest | Kind::Blob => {
                 Ok(Fate::Unknown("that is no name, so the ledger is not to be trusted".into()))
             }
@@ -234,7 +258,7 @@ impl Broom<'_> {
         let there = self.send(Request::head(path)).await?;
         Ok(match there.status() {
             404 => Fate::Gone,
-            200 => Fate::Kept("zot's garbage collection removes it when no tag names it"),
+            200 => Fate::Kept("zot's garbage collection removes it when no tag names it".into()),
             _ => Fate::Unknown(self.odd(&there)),
         })
     }
@@ -255,28 +279,30 @@ impl Broom<'_> {
         let registry = self.wire.registry().as_str().trim_end_matches('/');
         format!("curl -X DELETE -u ADMIN:KEY {registry}{path}")
     }
-
-    fn tell(&self, out: &mut dyn Write, item: &Item, fate: &Fate) -> io::Result<()> {
-        let (word, colour, why) = match fate {
-            Fate::Removed => ("removed", AnsiColor::Green, ""),
-            Fate::Gone => ("gone", AnsiColor::Green, ""),
-            Fate::Kept(why) => ("kept", AnsiColor::Cyan, *why),
-            Fate::Remains(why) => ("remains", AnsiColor::Yellow, why.as_str()),
-            Fate::Unknown(why) => ("unknown", AnsiColor::Red, why.as_str()),
-        };
-        let style = Style::new().bold().fg_color(Some(colour.into()));
-        let separator = if why.is_empty() { "" } else { ": " };
-        let said = printable(&self.wire.redactor().redact_url(&format!("{}{separator}{why}", item.name())));
-        writeln!(out, "{style}{word:>7}{style:#} {said}")
-    }
 }
 
-/// A key that only its owner can revoke; it was made to end by itself.
+fn tell(out: &mut dyn Write, item: &Item, fate: &Fate, redactor: &Redactor) -> io::Result<()> {
+    let (word, colour, why) = match fate {
+        Fate::Removed => ("removed", AnsiColor::Green, ""),
+        Fate::Gone => ("gone", AnsiColor::Green, ""),
+        Fate::Kept(why) => ("kept", AnsiColor::Cyan, why.as_str()),
+        Fate::Remains(why) => ("remains", AnsiColor::Yellow, why.as_str()),
+        Fate::Unknown(why) => ("unknown", AnsiColor::Red, why.as_str()),
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    let separator = if why.is_empty() { "" } else { ": " };
+    let said = printable(&redactor.redact_url(&format!("{}{separator}{why}", item.name())));
+    writeln!(out, "{style}{word:>7}{style:#} {said}")
+}
+
+/// A key that only its owner can revoke; it was made to end by itself. Whether it has, only he could see.
 fn key(item: &Item) -> Fate {
     let made = humantime::parse_rfc3339(&item.at).ok();
-    let age = made.and_then(|made| SystemTime::now().duration_since(made).ok());
-    match age {
-        Some(age) if age > bounds::KEY => Fate::Gone,
+    let aged = made.and_then(|made| Some((made + bounds::KEY, SystemTime::now().duration_since(made).ok()?)));
+    match aged {
+        Some((end, age)) if age > bounds::KEY => {
+            Fate::Kept(format!("it was to end at {}, and was not looked at", humantime::format_rfc3339_seconds(end)))
+        }
         Some(_) => Fate::Remains(format!(
             "only its owner can revoke it; it ends by itself within {}",
             humantime::format_duration(bounds::KEY)

@@ -1,5 +1,6 @@
 //! `clean`, before it meets a registry, and where it meets none that helps.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use crate::house::{House, assert_told};
@@ -21,8 +22,7 @@ fn what_is_typed_wrong() {
     let house = House::new();
     let tag = |run, registry| line(run, registry, "tag", CANARY, "v1", LONG_AGO);
     house.file("one", &tag("0123abcd", "http://r.test/"));
-    house.file("two", &(tag("0123abcd", "https://a.test/") + &tag("fedc9876", "https://b.test/")));
-    house.file("bad", &tag("0123abcd", "ftp://r.test/"));
+    house.file("intent", "url = 'http://r.test'\n");
     let admin = "ZOT_VERIFY_ADMIN_USER=erin ZOT_VERIFY_ADMIN_API_KEY=hunter2";
     let lines = [
         "clean",
@@ -31,11 +31,10 @@ fn what_is_typed_wrong() {
         "clean --all --ledger missing",
         "HOME=/nowhere clean 0123abcd",
         "clean 0123abce --ledger one",
-        "clean --all --ledger two",
-        "clean --all --ledger bad",
         "clean --live r.test --ledger one",
         "clean --all --ledger one --canary Canary",
-        &format!("{admin} clean --all --ledger one"),
+        &format!("{admin} clean --live http://r.test --ledger one"),
+        &format!("{admin} clean --all --ledger one --intent intent"),
     ];
     assert_told!(house.refused(2, &lines));
 }
@@ -72,7 +71,7 @@ fn a_line_that_cannot_be_read_is_no_clean_house() {
 fn a_registry_that_does_not_answer() {
     let house = House::new();
     house.file("ledger", &line("0123abcd", "http://127.0.0.1:1/", "tag", CANARY, "v1", LONG_AGO));
-    assert_told!(house.refused(3, &["clean --all --ledger ledger"]));
+    assert_told!(house.refused(3, &["clean --all --live http://127.0.0.1:1 --ledger ledger"]));
 }
 
 /// A registry in which everything is there that anybody asks for.
@@ -119,7 +118,53 @@ fn what_remains_is_told_with_its_cure() {
         if *kind == "mirrored" { line.replace("mirrored", "tag").replace("created", "kept") } else { line }
     });
     house.file("ledger", &lines.collect::<String>());
-    let told = house.run("clean 0123abcd --ledger ledger");
+    let told = house.run(&format!("clean 0123abcd --live {} --ledger ledger", server.url));
     assert_told!(told.out);
     assert_eq!((told.code, told.err.as_str()), (Some(3), ""));
+    let noted = std::fs::read_to_string(house.work().join("ledger")).unwrap();
+    let last = noted.lines().rfind(|line| line.contains("\"old\"")).unwrap();
+    assert!(last.contains("\"kept\"") && last.contains("was not looked at"), "{last}");
+}
+
+static STRANGER_ASKED: AtomicBool = AtomicBool::new(false);
+
+/// That a ledger points at a registry is no reason to send it anything, least of all a key.
+#[test]
+fn only_the_registry_that_is_named_is_asked() {
+    let stranger = Server::new(|path| {
+        STRANGER_ASKED.store(true, Ordering::SeqCst);
+        full(path)
+    });
+    let (house, server) = (House::new(), Server::new(full));
+    let noted: String = [
+        (format!("{}/", server.url), "v1"),
+        (format!("{}/below/", server.url), "v2"),
+        (format!("{}/", stranger.url), "v3"),
+        (format!("{}/", server.url.replace("http://", "http://x@")), "v4"),
+        ("ftp://r.test/".to_owned(), "v5"),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(number, (registry, tag))| {
+        let line = line("0123abcd", registry, "tag", CANARY, tag, LONG_AGO);
+        line.replace("\"number\":0", &format!("\"number\":{number}"))
+    })
+    .collect();
+    house.file("ledger", &noted);
+    house.file("intent", &format!("url = '{}'\n", server.url));
+    let admin = "ZOT_VERIFY_ADMIN_USER=erin ZOT_VERIFY_ADMIN_API_KEY=hunter2";
+    let told = [
+        format!("clean 0123abcd --live {}", server.url),
+        "clean --all --intent intent".to_owned(),
+        format!("clean --live {}/", server.url),
+        "clean --all".to_owned(),
+    ]
+    .map(|line| {
+        let told = house.run(&format!("{admin} {line} --ledger ledger"));
+        assert_eq!((told.code, told.err.as_str()), (Some(5), ""));
+        told.out
+    });
+    assert_told!(told.join("\n"));
+    assert!(!STRANGER_ASKED.load(Ordering::SeqCst));
+    assert_eq!(std::fs::read_to_string(house.work().join("ledger")).unwrap(), noted);
 }

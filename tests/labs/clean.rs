@@ -51,10 +51,10 @@ async fn there(bench: &Bench, repository: &str, reference: &str) -> Result<bool,
 }
 
 /// What `clean` ends with and says.
-async fn clean(ledger: &Path, admin: Option<&Account>) -> Result<(Option<i32>, String), Failed> {
+async fn clean(ledger: &Path, registry: &str, admin: Option<&Account>) -> Result<(Option<i32>, String), Failed> {
     let temporary = tempfile::tempdir()?;
     let mut command = support::command(temporary.path());
-    command.args(["clean", "--all", "--ledger"]).arg(ledger);
+    command.args(["clean", "--all", "--live", registry, "--ledger"]).arg(ledger);
     if let Some(Account { name, secret }) = admin {
         command.env("ZOT_VERIFY_ADMIN_USER", name).env("ZOT_VERIFY_ADMIN_API_KEY", secret.expose());
     }
@@ -141,17 +141,17 @@ pub(crate) fn removes_what_a_ledger_lists(zot: &Zot) -> Result<(), Failed> {
         let _never = bench.ledger.plan(Kind::Tag, CANARY, "never-sent").map_err(told)?;
         bench.ledger.plan(Kind::Manifest, CANARY, digest).map_err(told)?.created().map_err(told)?;
 
-        let (code, said) = clean(&file, None).await?;
+        let (code, said) = clean(&file, &url, None).await?;
         expect(code, Some(5)).map_err(|_| said.clone())?;
         for part in
             ["remains blumeops/zot-verify-canary:ours", "gone blumeops/zot-verify-canary:never-sent", "ADMIN_API"]
         {
             expect(said.contains(part), true).map_err(|_| format!("{part} in {said}"))?;
         }
-        let (code, said) = clean(&file, Some(&ci)).await?;
+        let (code, said) = clean(&file, &url, Some(&ci)).await?;
         expect(code, Some(5)).map_err(|_| format!("CI may not delete: {said}"))?;
 
-        let (code, said) = clean(&file, Some(&admin)).await?;
+        let (code, said) = clean(&file, &url, Some(&admin)).await?;
         expect(code, Some(0)).map_err(|_| said.clone())?;
         expect(said.contains(admin.secret.expose()), false)?;
         for (repository, tag, stays) in [
@@ -168,7 +168,7 @@ pub(crate) fn removes_what_a_ledger_lists(zot: &Zot) -> Result<(), Failed> {
 
         // A ledger that says more than the truth: beside the canary nothing is touched.
         bench.ledger.plan(Kind::Tag, BESIDE, "v1").map_err(told)?.created().map_err(told)?;
-        let (code, said) = clean(&file, Some(&admin)).await?;
+        let (code, said) = clean(&file, &url, Some(&admin)).await?;
         expect(code, Some(5)).map_err(|_| said.clone())?;
         expect(there(&bench, BESIDE, "v1").await?, true)?;
         drop(bench);

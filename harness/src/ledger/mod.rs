@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::item::{Item, Kind, State, read};
+use crate::bounds;
 use crate::run::outcome::Halt;
 use crate::wire::Redactor;
 
@@ -329,13 +330,21 @@ impl fmt::Display for Noted {
         if let Some(file) = &self.file {
             write!(f, "; noted in {}", file.display())?;
         }
-        match &self.file {
-            _ if !self.remains() => Ok(()),
-            Some(file) if file.file_stem().is_none_or(|name| *name != *self.run) => {
-                write!(f, "; `zot-verify clean {} --ledger {}` removes what remains", self.run, file.display())
+        let (keys, others): (Vec<_>, Vec<_>) =
+            self.items.iter().filter(|item| item.state.remains()).partition(|item| item.kind == Kind::Key);
+        if let Some(other) = others.first() {
+            write!(f, "; `zot-verify clean {} --live {}", self.run, other.registry)?;
+            if let Some(file) = self.file.as_ref().filter(|file| file.file_stem().is_none_or(|name| *name != *self.run))
+            {
+                write!(f, " --ledger {}", file.display())?;
             }
-            _ => write!(f, "; `zot-verify clean {}` removes what remains", self.run),
+            write!(f, "` removes what remains{}", if keys.is_empty() { "" } else { " but keys" })?;
         }
+        if !keys.is_empty() {
+            let life = humantime::format_duration(bounds::KEY);
+            write!(f, "; keys end by themselves {life} after they were made")?;
+        }
+        Ok(())
     }
 }
 

@@ -99,12 +99,31 @@ fn a_report_says_in_one_line_what_there_is() {
     let _planned = entry(Kind::Tag);
     assert_eq!(
         line(&ledger),
-        "1 tag planned, 1 tag removed, 2 blobs kept; noted in FILE; `zot-verify clean run --ledger FILE` removes what \
-         remains"
+        "1 tag planned, 1 tag removed, 2 blobs kept; noted in FILE; `zot-verify clean run --live r --ledger FILE` removes \
+         what remains"
     );
     let directory = tempfile::tempdir().unwrap();
     let ledger = Ledger::new(&place(directory.path()), "run", "r");
     let _planned = ledger.plan(Kind::Tag, "a/b", "x").unwrap();
     let said = ledger.noted(&Redactor::new()).to_string();
-    assert!(said.ends_with("; `zot-verify clean run` removes what remains"), "{said}");
+    assert!(said.ends_with("; `zot-verify clean run --live r` removes what remains"), "{said}");
+}
+
+#[test]
+fn nobody_is_told_that_keys_can_be_cleaned() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = Ledger::new(&place(directory.path()), "run", "r");
+    let said = |ledger: &Ledger| ledger.noted(&Redactor::new()).to_string();
+    let key = ledger.plan(Kind::Key, "pat", "zot-verify works").unwrap();
+    key.created().unwrap();
+    assert!(
+        said(&ledger).ends_with("/run.jsonl; keys end by themselves 10m after they were made"),
+        "{}",
+        said(&ledger)
+    );
+    let _planned = ledger.plan(Kind::Tag, "a/b", "x").unwrap();
+    let both = "; `zot-verify clean run --live r` removes what remains but keys; keys end by themselves 10m after they were made";
+    assert!(said(&ledger).ends_with(both), "{}", said(&ledger));
+    key.removed().unwrap();
+    assert!(!said(&ledger).contains("end by themselves"), "{}", said(&ledger));
 }

@@ -178,15 +178,15 @@ pub struct LiveArgs {
 
 /// `clean`.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(group(clap::ArgGroup::new("which").required(true)))]
+#[command(group(clap::ArgGroup::new("which").required(true).multiple(true)))]
 pub struct CleanArgs {
     /// The run that left it, as its report names it
     #[arg(value_name = "RUN", group = "which")]
     pub run: Option<String>,
     /// What all runs left
-    #[arg(long, group = "which")]
+    #[arg(long, group = "which", conflicts_with = "run")]
     pub all: bool,
-    /// What was left on this registry
+    /// The registry; no other is asked, or sent a key. Alone: what was left there [default: the intent's url]
     #[arg(long, value_name = "URL", group = "which")]
     pub live: Option<String>,
     /// The ledger to read; else those in the state directory

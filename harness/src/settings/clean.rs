@@ -1,6 +1,5 @@
 //! What `clean` means.
 
-use std::path::Path;
 use std::time::Duration;
 
 use url::Url;
@@ -18,6 +17,8 @@ use crate::wire::Trust;
 pub struct Cleaning {
     /// Whose things.
     pub which: Which,
+    /// The only registry that is asked, and that the key may go to: a ledger alone sends it nowhere.
+    pub registry: Option<Url>,
     /// Where the ledgers are.
     pub place: Place,
     /// The only repository that is touched, with those below it.
@@ -50,19 +51,26 @@ impl Cleaning {
     /// Trouble with anything that was typed, or with a file that it names.
     pub fn new(args: &CleanArgs) -> Result<Self, Trouble> {
         let intent = Intent::load(args.intent.as_deref(), &std::env::current_dir().unwrap_or_default())?;
-        let which = match (&args.run, &args.live) {
+        let live = args.live.as_deref().map(|text| url("--live", text)).transpose()?;
+        let which = match (&args.run, &live) {
             (Some(run), _) => Which::Run(run.clone()),
-            (None, Some(text)) => Which::Live(url("--live", text)?),
-            (None, None) => Which::All,
+            (None, Some(live)) if !args.all => Which::Live(live.clone()),
+            (None, _) => Which::All,
         };
+        let registry = live.or(intent.url);
         let place = args.ledger.clone().map(Place::File).or_else(|| Place::of_user(from_environment));
         let Some(place) = place else {
             return Err(Trouble::usage("there is no ledger to read", "neither XDG_STATE_HOME nor HOME is set")
                 .cure("name the file with --ledger"));
         };
         let people = Environment::of_process()?;
+        if let Some(registry) = &registry {
+            let accounts = Accounts { admin: people.accounts.admin.clone(), ..Accounts::default() };
+            accounts.only_over_https(registry, None)?;
+        }
         Ok(Self {
             which,
+            registry,
             place,
             canary: canary(args.canary.clone().unwrap_or(intent.canary))?,
             admin: people.accounts.admin,
@@ -70,16 +78,5 @@ impl Cleaning {
             trust: trust(args.ca.as_deref())?,
             timeout: args.timeout.unwrap_or(bounds::RUN),
         })
-    }
-
-    /// The registry that a ledger names, if the administrator's key may go there.
-    ///
-    /// # Errors
-    /// Usage trouble for what is no address, and for http to another machine with a key at hand.
-    pub fn registry(&self, named: &str, file: &Path) -> Result<Url, Trouble> {
-        let registry = url(&format!("a registry in {}", file.display()), named)?;
-        let accounts = Accounts { admin: self.admin.clone(), ..Accounts::default() };
-        accounts.only_over_https(&registry, None)?;
-        Ok(registry)
     }
 }
