@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 use zot_verify_model::Account;
 
@@ -48,6 +48,8 @@ pub struct Setup {
     pub pushed: OnceCell<Result<Arc<Pushed>, Halt>>,
     /// The issuer's own description.
     pub discovery: OnceCell<Result<(Arc<Exchange>, Value), Halt>>,
+    /// Whose turn it is to try something on the canary's own tags.
+    pub canary: Arc<Mutex<()>>,
     /// A login that has begun.
     pub login: OnceCell<Result<Begun, Halt>>,
     /// An image that nobody had pulled through the mirror before.

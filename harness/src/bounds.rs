@@ -94,6 +94,9 @@ pub const KEY_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// How long after a refused write it is looked again whether it was done all the same; every run waits this long once.
 pub const MOMENT: Duration = Duration::from_millis(60);
 
+/// How many older tags are looked at before and after a push.
+pub const OLD_TAGS: usize = 8;
+
 /// How many pushes race for one tag.
 pub const RACERS: usize = 8;
 

@@ -73,7 +73,7 @@ async fn live_leaves_as_it_was(spec: &LabSpec, around: &Surroundings) -> Result<
 }
 
 /// Every repository with its tags, and the digest behind each tag, as anybody sees them.
-async fn content(url: &str) -> Result<BTreeMap<String, Vec<(String, String)>>, Failed> {
+pub(crate) async fn content(url: &str) -> Result<BTreeMap<String, Vec<(String, String)>>, Failed> {
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
     let get = |path: String| client.get(format!("{url}v2/{path}")).send();
     let catalog: Value = serde_json::from_slice(&get("_catalog".into()).await?.bytes().await?)?;

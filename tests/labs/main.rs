@@ -13,6 +13,7 @@ mod personas;
 mod support;
 mod trust;
 mod verdicts;
+mod writes;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use zot_verify::target::zot::Zot;
@@ -36,12 +37,15 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("clean-removes-what-a-ledger-lists", clean::removes_what_a_ledger_lists),
     ("another-client-agrees", opinion::another_client_agrees),
     ("live-mirror-pulls-what-is-named", mirror::live_pulls_what_is_named),
+    ("what-is-written-is-noted", writes::what_is_written_is_noted),
+    ("no-residue-is-no-tag", writes::no_residue_is_no_tag),
 ];
 
 /// What makes sense with a zot process only.
 const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("killed-run-leaves-nothing", cleanup::killed_run_leaves_nothing),
     ("killed-reaper-leaves-nothing", cleanup::killed_reaper_leaves_nothing),
+    ("no-residue-is-collected", writes::no_residue_is_collected),
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
 ];
 

@@ -15,6 +15,9 @@ pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Media type of a gzipped layer.
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
+/// The annotation that says what an image is.
+pub const DESCRIPTION: &str = "org.opencontainers.image.description";
+
 /// Bytes with a media type and their digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
@@ -82,9 +85,9 @@ impl Image {
         Ok(Self { manifest, config, layer, architecture })
     }
 
-    /// Another manifest over the same blobs, told apart by an annotation.
+    /// Another manifest over the same blobs, told apart by its description (image-spec, "Pre-Defined Annotation Keys").
     #[must_use]
-    pub fn sibling(&self, note: &str) -> Blob {
+    pub fn sibling(&self, description: &str) -> Blob {
         Blob::new(
             MANIFEST,
             bytes(&json!({
@@ -92,9 +95,15 @@ impl Image {
                 "mediaType": MANIFEST,
                 "config": self.config.descriptor(),
                 "layers": [self.layer.descriptor()],
-                "annotations": { "org.opencontainers.image.description": note },
+                "annotations": { DESCRIPTION: description },
             })),
         )
+    }
+
+    /// The same image, with a description in its manifest.
+    #[must_use]
+    pub fn described(self, description: &str) -> Self {
+        Self { manifest: self.sibling(description), ..self }
     }
 
     /// An index over this image alone.

@@ -3,21 +3,22 @@
 //! Judged by what the tag answers before, right after and a moment later, and only then by the status: a refusal that
 //! overwrites is an overwrite.
 
+mod ground;
 mod saboteurs;
 
-use std::io;
 use std::sync::Arc;
 
-use zot_verify_model::Account;
-use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::principal::Action;
+use zot_verify_model::{Account, Digest};
 
-use super::push_key::unbuilt;
+pub use self::ground::seeds;
+use self::ground::{Ground, ground};
 use super::version::{LATEST_EXEMPT, TAG_PARAMETER, Trap};
 use super::{expect, pushing};
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Effect, Level, Need, Part, Probe, Profile};
+use crate::ledger::Kind;
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::Exchange;
@@ -32,56 +33,44 @@ struct Try {
     tag: &'static str,
     /// What is asked for.
     door: &'static Door,
-    /// What would be done to the tag, in words that name the way.
+    /// What would have become of the tag.
     done: &'static str,
     /// Whether a registry may answer as if it had been done: zot before v2.1.16 does not read `?tag=`, and stores the
     /// manifest under its digest alone.
     may_be_idle: bool,
+    /// The manifest that would be new, besides the rival's.
+    makes: fn(&Aim) -> Option<Digest>,
     /// A release that is known to let this way alone pass.
     trap: Option<&'static Trap>,
 }
 
-const TAG: Try =
-    Try { name: "tag", tag: "v1", door: &door::MOVE_TAG, done: "v1 was overwritten", may_be_idle: false, trap: None };
-const LATEST: Try = Try {
-    name: "latest",
-    tag: "latest",
+const TAG: Try = Try {
+    name: "tag",
+    tag: "v1",
     door: &door::MOVE_TAG,
-    done: "`latest` was overwritten",
+    done: "was overwritten",
     may_be_idle: false,
-    trap: Some(&LATEST_EXEMPT),
+    makes: |_| None,
+    trap: None,
 };
+const LATEST: Try = Try { name: "latest", tag: "latest", trap: Some(&LATEST_EXEMPT), ..TAG };
 const BY_DIGEST_TAG: Try = Try {
     name: "by-digest-tag",
-    tag: "v1",
     door: &door::BY_DIGEST_MOVE_TAG,
-    done: "v1 was moved by `?tag=`",
+    done: "was moved by `?tag=`",
     may_be_idle: true,
     trap: Some(&TAG_PARAMETER),
+    ..TAG
 };
-const DELETE_TAG: Try = Try {
-    name: "delete-tag",
-    tag: "v1",
-    door: &door::DELETE_TAG,
-    done: "v1 was deleted",
-    may_be_idle: false,
-    trap: None,
-};
-const DELETE_DIGEST: Try = Try {
-    name: "delete-digest",
-    tag: "v1",
-    door: &door::DELETE_MANIFEST,
-    done: "v1 was deleted with its manifest",
-    may_be_idle: false,
-    trap: None,
-};
+const DELETE_TAG: Try = Try { name: "delete-tag", door: &door::DELETE_TAG, done: "was deleted", ..TAG };
+const DELETE_DIGEST: Try =
+    Try { name: "delete-digest", door: &door::DELETE_MANIFEST, done: "was deleted with its manifest", ..TAG };
 const INDEX: Try = Try {
     name: "index",
-    tag: "v1",
     door: &door::MOVE_TAG_TO_INDEX,
-    done: "v1 was overwritten by an index",
-    may_be_idle: false,
-    trap: None,
+    done: "was overwritten by an index",
+    makes: |aim| Some(aim.resident.index().digest),
+    ..TAG
 };
 
 const TRIES: [&Try; 6] = [&TAG, &LATEST, &BY_DIGEST_TAG, &DELETE_TAG, &DELETE_DIGEST, &INDEX];
@@ -92,9 +81,9 @@ macro_rules! part {
         Part {
             name: $try.name,
             claim: $claim,
-            asks: &[$try.door.shape, "GET *", "POST *", "PUT /v2/*/manifests/*", "GET /v2/*/manifests/*"],
+            asks: &[$try.door.shape, "GET *", "POST *", "PUT /v2/*", "GET /v2/*/manifests/*"],
             level: Level::Requirement,
-            effect: Effect::LabOnly,
+            effect: Effect::WritesCanary,
             needs: &[Need::Key],
             probe: Probe::Asks(|bench| Box::pin(stays(bench, &$try))),
         }
@@ -120,38 +109,15 @@ pub const CHECK: Check = Check {
     saboteurs: saboteurs::ALL,
 };
 
-/// Another tag in the repository of every part, to tell one open door from a policy that opens them all.
-const CONTROL: &str = "control";
-
-/// What the lab holds for every part.
-///
-/// # Errors
-/// As [`image::Image::build`](zot_verify_model::image::Image::build).
-pub fn seeds() -> io::Result<Vec<Seed>> {
-    let seed = |tried: &&Try| {
-        let aim = aim(tried)?;
-        let tags = [aim.tag.as_str(), CONTROL].map(|tag| (tag.to_owned(), Content::Image(aim.resident.clone())));
-        // All of the rival but its manifest is there: else it would be refused for that, and the hole not be seen.
-        let loose = aim.rival.blobs().into_iter().cloned().collect();
-        Ok(Seed { repository: aim.repository, tags: tags.into(), loose, ..Seed::default() })
-    };
-    TRIES.iter().map(seed).collect()
-}
-
-fn aim(tried: &Try) -> io::Result<Aim> {
-    Aim::at(format!("zot-verify/tags/{}", tried.name), tried.tag)
-}
+/// The tags of the canary that stay, and that live runs try to move.
+pub(super) const PERMANENT: [&str; 2] = ["permanent", "latest"];
 
 async fn stays(bench: Bench, tried: &'static Try) -> Judged {
-    let aim = aim(tried).map_err(unbuilt)?;
     let ci = bench.ci().await?;
-    let before = bench.wire.send(pushing::read(&aim.repository, &aim.tag)).await?;
-    if (before.status(), before.digest()) != (200, &aim.resident.manifest.digest) {
-        return Err(Halt::Error(format!("the lab's {} is not served: {}", aim.tag, expect::observed(&before))));
-    }
-    let answer = bench.wire.send((tried.door.full)(&aim).by(&ci)).await?;
-    let after = settled(&bench, &aim.repository, &aim.tag, &before).await?;
-    judge(&bench, tried, &aim, &ci, [before, answer, after]).await
+    let ground = ground(&bench, tried, &ci).await?;
+    let answer = attempt(&bench, tried, &ground.aim, &ci).await?;
+    let after = settled(&bench, &ground.aim.repository, &ground.aim.tag, &ground.before).await?;
+    judge(&bench, tried, &ground, &ci, answer, after).await
 }
 
 /// What the tag answers right after, and where that is what it was, what it answers a moment later.
@@ -169,33 +135,47 @@ fn same(before: &Exchange, after: &Exchange) -> bool {
     (before.status(), before.digest()) == (after.status(), after.digest())
 }
 
+/// Tries it. What a try would make is noted first; where the door is closed it is not there.
+async fn attempt(bench: &Bench, tried: &Try, aim: &Aim, ci: &Account) -> Result<Arc<Exchange>, Halt> {
+    let made = (tried.makes)(aim);
+    let noted = made.map(|digest| bench.ledger.plan(Kind::Manifest, &aim.repository, digest.as_str())).transpose()?;
+    let answer = bench.wire.send((tried.door.full)(aim).by(ci)).await?;
+    if let Some(noted) = noted {
+        pushing::settle(&noted, &answer, pushing::UNTAGGED)?;
+    }
+    Ok(answer)
+}
+
 async fn judge(
     bench: &Bench,
     tried: &'static Try,
-    aim: &Aim,
+    ground: &Ground,
     ci: &Account,
-    [before, answer, after]: [Arc<Exchange>; 3],
+    answer: Arc<Exchange>,
+    after: Arc<Exchange>,
 ) -> Judged {
+    let (tag, before) = (&ground.aim.tag, &ground.before);
     let line = answer.line(bench.wire.redactor());
-    let expected = format!("{line} by {} is refused, and {} stays what it is", ci.name, aim.tag);
+    let expected = format!("{line} by {} is refused, and `{tag}` stays what it is", ci.name);
     let said = expect::observed(&answer);
-    if !same(&before, &after) {
+    if !same(before, &after) {
         let now = match after.status() {
             200 => format!("answers {}", after.digest().short()),
             404 => "is not found".to_owned(),
             // Neither there nor gone: we could not tell.
-            status => return Err(Halt::Error(format!("{said}, and then {} answers {status}", aim.tag))),
+            status => return Err(Halt::Error(format!("{said}, and then `{tag}` answers {status}"))),
         };
-        let observed = format!("{said}, and {}: it answered {} and now {now}", tried.done, before.digest().short());
+        let was = before.digest().short();
+        let observed = format!("{said}, and `{tag}` {}: it answered {was} and now {now}", tried.done);
         let breach = Breach::new(expected, observed, &answer);
-        return Err(explained(bench, tried, aim, ci, breach).await?.into());
+        return Err(explained(bench, tried, ground, ci, breach).await?.into());
     }
-    let proof = |said: String| Ok(Proof::of(said, &answer).and(&before).and(&after));
+    let proof = |said: String| Ok(Proof::of(said, &answer).and(before).and(&after));
     match answer.status() {
-        403 | 405 | 409 | 412 => proof(format!("{said}, and {} answers the same bytes, also a moment later", aim.tag)),
-        200..=299 if tried.may_be_idle => proof(format!("{said}, and {} stays: `?tag=` is not read", aim.tag)),
+        403 | 405 | 409 | 412 => proof(format!("{said}, and `{tag}` answers the same bytes, also a moment later")),
+        200..=299 if tried.may_be_idle => proof(format!("{said}, and `{tag}` stays: `?tag=` is not read")),
         200..=299 => {
-            let observed = format!("{said}, and {} is what it was: it is said to be done and is not", aim.tag);
+            let observed = format!("{said}, and `{tag}` is what it was: it is said to be done and is not");
             Err(Breach::new(expected, observed, &answer).into())
         }
         500.. => Err(Breach::new(expected, said, &answer).into()),
@@ -205,11 +185,12 @@ async fn judge(
 }
 
 /// Why the tag is not what it was: where CI cannot overwrite another tag plainly, this door alone is open.
-async fn explained(bench: &Bench, tried: &Try, aim: &Aim, ci: &Account, breach: Breach) -> Result<Breach, Halt> {
+async fn explained(bench: &Bench, tried: &Try, ground: &Ground, ci: &Account, breach: Breach) -> Result<Breach, Halt> {
     if let Some(trap) = tried.trap {
-        let before = bench.wire.send(pushing::read(&aim.repository, CONTROL)).await?;
-        let plain = bench.wire.send(pushing::put(&aim.repository, CONTROL, &aim.rival.manifest, ci)).await?;
-        let after = settled(bench, &aim.repository, CONTROL, &before).await?;
+        let (repository, control) = (ground.aim.repository.as_str(), ground.control);
+        let before = bench.wire.send(pushing::read(repository, control)).await?;
+        let plain = bench.wire.send(pushing::put(repository, control, &ground.aim.rival.manifest, ci)).await?;
+        let after = settled(bench, repository, control, &before).await?;
         if plain.status() == 403 && same(&before, &after) {
             return Ok(trap.explains(breach));
         }

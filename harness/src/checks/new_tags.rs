@@ -10,8 +10,8 @@ use zot_verify_model::Digest;
 use zot_verify_model::image::Image;
 use zot_verify_model::layout::{Content, Seed};
 
-use super::push_key::{PUSH, Standing, Step, pushed, standing, unbuilt};
-use super::pushing;
+use super::push_key::{PUSH, Standing, Step, no_tag, pushed, standing};
+use super::pushing::{self, unbuilt};
 use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
@@ -31,7 +31,7 @@ pub const CHECK: Check = Check {
             "a new version tag is taken, and every other tag stays what it was",
             PUSH,
             Requirement,
-            LabOnly,
+            WritesCanary,
             &[Need::Key],
             version
         ),
@@ -71,9 +71,10 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
 
 async fn version(bench: Bench) -> Judged {
     let (pushed, answer) = pushed(&bench, Step::Manifest).await?;
+    let tag = pushed.tag.as_deref().ok_or_else(no_tag)?;
     let before = pushed.before.clone()?;
     let digest = &pushed.image.manifest.digest;
-    accepted(&bench, &pushed.repository, &pushed.tag, digest, &answer, &before).await
+    accepted(&bench, &pushed.repository, tag, digest, &answer, &before).await
 }
 
 async fn commit(bench: Bench) -> Judged {

@@ -10,11 +10,13 @@ use zot_verify_model::image::{Blob, Image};
 use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::{Account, Digest};
 
-use super::expect;
 use super::pushing::{self, Upload};
+use super::{expect, immutable};
 use crate::bench::Bench;
+use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::target::{Kind, Residue, is_tag};
 use crate::wire::{Exchange, Request};
 
 /// The requests of the shared push: whichever part asks for it first sends them.
@@ -42,17 +44,25 @@ pub const CHECK: Check = Check {
             "blobs are begun with POST and finished with PUT",
             PUSH,
             Requirement,
-            LabOnly,
+            WritesCanary,
             &[Need::Key],
             upload
         ),
-        part!("manifest", "the manifest is taken under its tag", PUSH, Requirement, LabOnly, &[Need::Key], manifest),
+        part!(
+            "manifest",
+            "the manifest is taken under its tag",
+            PUSH,
+            Requirement,
+            WritesCanary,
+            &[Need::Key],
+            manifest
+        ),
         part!(
             "digest-headers",
             "every 201 names the digest of what it took, and where that is",
             PUSH,
             Requirement,
-            LabOnly,
+            WritesCanary,
             &[Need::Key],
             digest_headers
         ),
@@ -61,7 +71,7 @@ pub const CHECK: Check = Check {
             "anybody reads the same bytes, of the manifest and of its blobs",
             PUSH,
             Requirement,
-            LabOnly,
+            WritesCanary,
             &[Need::Key],
             read_back
         ),
@@ -70,11 +80,11 @@ pub const CHECK: Check = Check {
             "the manifest is there by digest too, and so is one that was pushed by digest alone",
             PUSH,
             Requirement,
-            LabOnly,
+            WritesCanary,
             &[Need::Key],
             by_digest
         ),
-        part!("listed", "the list of tags names the new tag", PUSH, Requirement, LabOnly, &[Need::Key], listed),
+        part!("listed", "the list of tags names the new tag", PUSH, Requirement, WritesCanary, &[Need::Key], listed),
     ],
     saboteurs: saboteurs::ALL,
 };
@@ -101,8 +111,8 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
 pub struct Pushed {
     /// The repository.
     pub repository: String,
-    /// The new tag.
-    pub tag: String,
+    /// The new tag; none where nothing may be left that has one.
+    pub tag: Option<String>,
     /// The image.
     pub image: Image,
     /// What the older tags answered before the push.
@@ -111,6 +121,13 @@ pub struct Pushed {
     pub uploads: Vec<Upload>,
     /// The answer to the manifest.
     pub manifest: Result<Arc<Exchange>, Halt>,
+}
+
+impl Pushed {
+    /// By what it was pushed.
+    fn reference(&self) -> &str {
+        self.tag.as_deref().unwrap_or(self.image.manifest.digest.as_str())
+    }
 }
 
 /// What a tag answered.
@@ -158,26 +175,36 @@ fn unless(judged: bool, halt: Halt) -> Halt {
 
 async fn push(bench: &Bench) -> Result<Pushed, Halt> {
     let ci = bench.ci().await?;
-    let (repository, tag) = (REPOSITORY.to_owned(), NEW_TAG.to_owned());
-    let image = Image::build("amd64", &format!("{repository} {tag}")).map_err(unbuilt)?;
-    let before = async { Ok(standing(bench, &repository).await) };
-    let (before, uploads) = try_join(before, pushing::upload(bench, &ci, &repository, &image)).await?;
-    let manifest = put(bench, pushing::put(&repository, &tag, &image.manifest, &ci), &ci).await;
-    Ok(Pushed { repository, tag, image, before, uploads, manifest })
+    let (repository, image, tag) = match bench.deployment.kind {
+        Kind::Local => (REPOSITORY, pushing::image(REPOSITORY, "a build")?, Some(NEW_TAG.to_owned())),
+        Kind::Live => {
+            let run = format!("run {}", bench.deployment.run);
+            let image = pushing::image(&run, &run)?;
+            let tag = format!("v{}-{}", env!("CARGO_PKG_VERSION"), &image.manifest.digest.hex()[..7]);
+            let tag = Some(tag).filter(|_| bench.deployment.residue == Residue::Tag);
+            (bench.intent.canary.as_str(), image, tag)
+        }
+    };
+    let before = async { Ok(standing(bench, repository).await) };
+    let (before, uploads) = try_join(before, pushing::upload(bench, &ci, repository, &image)).await?;
+    let manifest = put(bench, &ci, repository, tag.as_deref(), &image.manifest).await;
+    Ok(Pushed { repository: repository.to_owned(), tag, image, before, uploads, manifest })
 }
 
-async fn put(bench: &Bench, request: Request, by: &Account) -> Result<Arc<Exchange>, Halt> {
-    let answer = bench.wire.send(request).await?;
+async fn put(
+    bench: &Bench,
+    by: &Account,
+    repository: &str,
+    tag: Option<&str>,
+    manifest: &Blob,
+) -> Result<Arc<Exchange>, Halt> {
+    let answer = pushing::push(bench, by, repository, tag, manifest).await?;
     pushing::taken(bench, &answer, 201, by)?;
     Ok(answer)
 }
 
-/// That an image cannot be built is no finding.
-pub(super) fn unbuilt(error: io::Error) -> Halt {
-    Halt::Error(format!("no image could be built: {error}"))
-}
-
-/// What every tag of a repository answers anybody.
+/// What the tags of a repository answer anybody: in a lab all, on a live registry some of those that nobody else tries
+/// to move.
 pub(super) async fn standing(bench: &Bench, repository: &str) -> Result<Vec<Standing>, Halt> {
     let list = bench.wire.send(Request::get(format!("/v2/{repository}/tags/list"))).await?;
     if list.status() == 404 {
@@ -185,7 +212,10 @@ pub(super) async fn standing(bench: &Bench, repository: &str) -> Result<Vec<Stan
     }
     let names = list.json().filter(|_| list.status() == 200);
     let names = names.ok_or_else(|| Halt::Skip(format!("needs the list of tags: {}", expect::observed(&list))))?;
-    let asked = pushing::tags(&names).into_iter().map(|tag| async {
+    let live = bench.deployment.kind == Kind::Live;
+    let wanted = |tag: &&str| !live || (is_tag(tag) && !immutable::PERMANENT.contains(tag));
+    let tags = pushing::tags(&names).into_iter().filter(wanted);
+    let asked = tags.rev().take(bounds::OLD_TAGS).map(|tag| async {
         let exchange = bench.wire.send(pushing::read(repository, tag)).await?;
         Ok::<_, Halt>(Standing { tag: tag.to_owned(), exchange })
     });
@@ -201,7 +231,7 @@ async fn upload(bench: Bench) -> Judged {
 
 async fn manifest(bench: Bench) -> Judged {
     let (pushed, answer) = pushed(&bench, Step::Manifest).await?;
-    Ok(Proof::of(format!("201 for {}:{}", pushed.repository, pushed.tag), &answer))
+    Ok(Proof::of(format!("201 for {} in {}", pushed.reference(), pushed.repository), &answer))
 }
 
 async fn digest_headers(bench: Bench) -> Judged {
@@ -230,7 +260,7 @@ fn names_place(bench: &Bench, answer: &Arc<Exchange>, digest: &Digest) -> Result
 async fn read_back(bench: Bench) -> Judged {
     let (pushed, _) = pushed(&bench, Step::Later).await?;
     let (repository, image) = (pushed.repository.as_str(), &pushed.image);
-    let manifest = pushing::reads(&bench, repository, &pushed.tag, &image.manifest.digest);
+    let manifest = pushing::reads(&bench, repository, pushed.reference(), &image.manifest.digest);
     let blobs = try_join_all(image.blobs().map(|blob| read_blob(&bench, repository, blob)));
     let (manifest, blobs) = try_join(manifest, blobs).await?;
     let proof = Proof::of("the same bytes, of the manifest and of its blobs, without credentials", &manifest);
@@ -250,8 +280,8 @@ async fn by_digest(bench: Bench) -> Judged {
     let (repository, digest) = (pushed.repository.as_str(), &pushed.image.manifest.digest);
     let tagged = pushing::reads(&bench, repository, digest.as_str(), digest);
     let alone = async {
-        let other = pushed.image.sibling("pushed by digest");
-        let put = put(&bench, pushing::put(repository, other.digest.as_str(), &other, &ci), &ci).await?;
+        let other = pushing::alone(&pushed.image);
+        let put = put(&bench, &ci, repository, None, &other).await?;
         let read = pushing::reads(&bench, repository, other.digest.as_str(), &other.digest).await?;
         Ok((put, read))
     };
@@ -261,13 +291,19 @@ async fn by_digest(bench: Bench) -> Judged {
 
 async fn listed(bench: Bench) -> Judged {
     let (pushed, _) = pushed(&bench, Step::Later).await?;
+    let tag = pushed.tag.as_deref().ok_or_else(no_tag)?;
     let list = bench.wire.send(Request::get(format!("/v2/{}/tags/list", pushed.repository))).await?;
     expect::status(&list, 200, bench.wire.redactor())?;
     let body = expect::object(&list, bench.wire.redactor())?;
     let tags = pushing::tags(&body);
-    if !tags.contains(&pushed.tag.as_str()) {
-        let expected = format!("the tags of {} include {}", pushed.repository, pushed.tag);
+    if !tags.contains(&tag) {
+        let expected = format!("the tags of {} include {tag}", pushed.repository);
         return Err(Breach::new(expected, format!("{} tags, it is not among them", tags.len()), &list).into());
     }
-    Ok(Proof::of(format!("{} is among {} tags", pushed.tag, tags.len()), &list))
+    Ok(Proof::of(format!("{tag} is among {} tags", tags.len()), &list))
+}
+
+/// Why a live run pushes none.
+pub(super) fn no_tag() -> Halt {
+    Halt::Skip("no tag is pushed with --residue none: it would stay".into())
 }

@@ -1,5 +1,6 @@
 //! How an image is pushed, as every client does it (distribution-spec, "Pushing").
 
+use std::io;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -10,6 +11,7 @@ use zot_verify_model::{Account, Digest};
 
 use super::expect;
 use crate::bench::Bench;
+use crate::ledger::{Entry, Kind};
 use crate::run::outcome::{Breach, Halt};
 use crate::wire::{Exchange, Request};
 
@@ -24,6 +26,42 @@ pub struct Upload {
     pub finished: Arc<Exchange>,
 }
 
+/// Why a manifest without a tag is left.
+pub(super) const UNTAGGED: &str = "zot's garbage collection removes what no tag names";
+
+/// How the descriptions of all images begin that are pushed to somebody's registry. What has no such description is not
+/// ours, and nothing is tried on it.
+const OURS: &str = "zot-verify: ";
+
+/// An image of our own, of less than 1 KiB.
+///
+/// # Errors
+/// An error where it cannot be built.
+pub fn image(content: &str, description: &str) -> Result<Image, Halt> {
+    Ok(Image::build("amd64", content).map_err(unbuilt)?.described(&format!("{OURS}{description}")))
+}
+
+/// Another manifest of our own over the same blobs.
+#[must_use]
+pub fn alone(image: &Image) -> Blob {
+    image.sibling(&format!("{OURS}pushed by digest alone"))
+}
+
+/// That an image cannot be built is no finding.
+pub fn unbuilt(error: io::Error) -> Halt {
+    Halt::Error(format!("no image could be built: {error}"))
+}
+
+/// Whether a manifest is one that zot-verify pushed.
+#[must_use]
+pub fn is_ours(manifest: &Exchange) -> bool {
+    let described = manifest.json().and_then(|manifest| {
+        let description = manifest.get("annotations")?.get(image::DESCRIPTION)?.as_str()?;
+        Some(description.starts_with(OURS))
+    });
+    described == Some(true)
+}
+
 /// Pushes what must be there before the manifest, side by side.
 ///
 /// # Errors
@@ -33,8 +71,12 @@ pub async fn upload(bench: &Bench, by: &Account, repository: &str, image: &Image
 }
 
 async fn upload_blob(bench: &Bench, by: &Account, repository: &str, blob: &Blob) -> Result<Upload, Halt> {
+    let noted = bench.ledger.plan(Kind::Blob, repository, blob.digest.as_str())?;
     let begin = Request::new(Method::POST, format!("/v2/{repository}/blobs/uploads/")).by(by);
     let begun = bench.wire.send(begin).await?;
+    if refused(&begun) {
+        noted.removed()?;
+    }
     taken(bench, &begun, 202, by)?;
     let to = session(bench, &begun)?;
     let separator = if to.contains('?') { '&' } else { '?' };
@@ -43,8 +85,48 @@ async fn upload_blob(bench: &Bench, by: &Account, repository: &str, blob: &Blob)
         .body(blob.bytes.clone())
         .by(by);
     let finished = bench.wire.send(finish).await?;
+    settle(&noted, &finished, "zot's garbage collection removes what no manifest names")?;
+    if refused(&finished) {
+        let id = to.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        bench.ledger.plan(Kind::Upload, repository, id)?.created()?;
+    }
     taken(bench, &finished, 201, by)?;
     Ok(Upload { digest: blob.digest.clone(), begun, finished })
+}
+
+/// Pushes a manifest under a tag, or by its digest alone, and returns the answer, whatever it is.
+///
+/// # Errors
+/// No answer, or a ledger that cannot be written.
+pub async fn push(
+    bench: &Bench,
+    by: &Account,
+    repository: &str,
+    tag: Option<&str>,
+    manifest: &Blob,
+) -> Result<Arc<Exchange>, Halt> {
+    let digest = manifest.digest.as_str();
+    let tagged = tag.map(|tag| bench.ledger.plan(Kind::Tag, repository, tag)).transpose()?;
+    let noted = bench.ledger.plan(Kind::Manifest, repository, digest)?;
+    let answer = bench.wire.send(put(repository, tag.unwrap_or(digest), manifest, by)).await?;
+    if let Some(tagged) = &tagged {
+        settle(tagged, &answer, "who may push may not delete")?;
+    }
+    settle(&noted, &answer, UNTAGGED)?;
+    Ok(answer)
+}
+
+/// What became of something, as far as the answer tells: trouble of the server says nothing.
+pub(super) fn settle(noted: &Entry, answer: &Exchange, why: &str) -> Result<(), Halt> {
+    match answer.status() {
+        200..=299 => noted.kept(why),
+        _ if refused(answer) => noted.removed(),
+        _ => Ok(()),
+    }
+}
+
+fn refused(answer: &Exchange) -> bool {
+    (400..500).contains(&answer.status())
 }
 
 /// Where an upload goes on. The registry may send the client anywhere; credentials go to the registry alone.

@@ -12,8 +12,8 @@ use futures_util::future::try_join_all;
 use zot_verify_model::image::Image;
 use zot_verify_model::layout::Seed;
 
-use super::push_key::unbuilt;
-use super::{expect, pushing};
+use super::expect;
+use super::pushing::{self, unbuilt};
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};

@@ -105,6 +105,12 @@ impl LabSpec {
         })
     }
 
+    /// The same lab with an empty registry.
+    #[must_use]
+    pub fn bare(self) -> Self {
+        Self { seeds: Vec::new(), ..self }
+    }
+
     /// The same lab with something wrong.
     #[must_use]
     pub fn with(&self, faults: &[Fault]) -> Self {
