@@ -58,7 +58,7 @@ pub const ZOT_COMMAND: Duration = Duration::from_secs(20);
 pub const PORT_ATTEMPTS: usize = 3;
 
 /// How many labs a self-test runs at a time.
-pub const LABS: usize = 3;
+pub const LABS: usize = 2;
 
 /// The longest secret that is certainly kept out of an excerpt, in bytes.
 pub const SECRET: usize = 4096;
