@@ -60,7 +60,7 @@ impl<W: Write> Text<W> {
         let word = outcome.verdict.word();
         let good = outcome.parts_that(Verdict::Pass).count();
         let count = format!("{good}/{}", outcome.parts.len());
-        writeln!(self.out, "{style}{word:>7}{style:#} {:<24} {count:>5}  {}", outcome.check.id, outcome.check.title)?;
+        writeln!(self.out, "{style}{word:>7}{style:#} {:<27} {count:>5}  {}", outcome.check.id, outcome.check.title)?;
         for group in groups(outcome, &[Verdict::Fail, Verdict::Error, Verdict::Warn, Verdict::Waived, Verdict::NotRun])
         {
             self.trouble(&group)?;

@@ -118,12 +118,15 @@ pub struct Deployment {
 pub struct KnownBy(pub String);
 
 impl KnownBy {
-    /// As a provider of this configuration says it; the owner's choice where it says nothing.
+    /// As a provider of this configuration says it: the e-mail where it says nothing, as zot takes it. Without a
+    /// configuration, what its owner needs: a service account has no e-mail.
     #[must_use]
     pub fn of_config(config: Option<&ZotConfig>, provider: &str) -> Self {
         let path = ["http", "auth", "openid", "providers", provider, "claimMapping", "username"];
-        let claim = config.and_then(|config| config.get(&path)?.as_str());
-        Self(claim.unwrap_or("preferred_username").to_owned())
+        let claim = config.map_or("preferred_username", |config| {
+            config.get(&path).and_then(serde_json::Value::as_str).unwrap_or("email")
+        });
+        Self(claim.to_owned())
     }
 
     /// What somebody is called who signs in under `name`; unknown where the issuer may call people as it likes.
