@@ -2,10 +2,12 @@
 
 pub mod adapt;
 pub mod builtin;
+pub mod keeper;
 pub mod lab;
 pub mod live;
 mod mirror;
-pub mod process;
+mod orders;
+mod ports;
 pub mod reaper;
 mod recognise;
 pub mod zot;

@@ -1,27 +1,37 @@
-//! The process that owns a run's directory and is zot's parent.
+//! The process that owns a run's directory and is the parent of its programs.
 //!
 //! It hangs on its standard input. When that ends, for whatever reason, the harness is gone or has had enough: the
-//! reaper ends zot, removes the directory, and ends itself. So nothing is left behind by a panic or a SIGKILL of the
-//! harness. It speaks one line at a time: `ready`, `started PID`, then `exited HOW` when zot ends by itself
-//! or does not start.
+//! reaper ends the programs, removes the directory, and ends itself. So nothing is left behind by a panic or a SIGKILL
+//! of the harness. While it lives it holds a lock on the directory; a directory without one is nobody's
+//! ([`super::sweep`]).
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::process::{ExitCode, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use super::orders::{Order, Word, line};
 use crate::bounds;
 
-/// The file in the run's directory that zot's output goes to.
-pub const LOG: &str = "zot.log";
+/// The file in the run's directory that a program's output goes to.
+pub(super) fn log(name: &str) -> String {
+    format!("{name}.log")
+}
 
-/// Runs the reaper for `directory`, which it makes. The first line on standard input names the program; the
-/// configuration is `config.json` in the directory.
+/// The file in the run's directory with a program's process group.
+pub(super) fn pid(name: &str) -> String {
+    format!("{name}.pid")
+}
+
+/// Runs the reaper for `directory`, which it makes. Orders come on standard input, words go to standard output.
 #[must_use]
 pub fn main(directory: &Path) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -47,56 +57,63 @@ fn failed(what: &str, error: &io::Error) -> ExitCode {
 }
 
 async fn run(directory: &Path) -> io::Result<()> {
-    // Taking the signals is what keeps them from ending the reaper before zot.
+    // Taking the signals is what keeps them from ending the reaper before its programs.
     let _taken = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
         .into_iter()
         .map(signal)
         .collect::<io::Result<Vec<_>>>()?;
     // Secrets of the lab lie in it, and nobody can have prepared it for us.
     std::fs::DirBuilder::new().mode(0o700).create(directory)?;
-    say("ready").await?;
+    let owned = File::open(directory)?;
+    owned.lock()?;
+    let (stop, stopping) = watch::channel(false);
+    let mut programs = JoinSet::new();
+    say(&Word::Ready).await?;
+
     let mut input = BufReader::new(tokio::io::stdin()).lines();
-    let Some(program) = input.next_line().await? else { return Ok(()) };
-    let mut zot = match start(Path::new(&program), directory) {
-        Ok(zot) => zot,
-        Err(error) => {
-            say(&format!("exited could not be started: {error}")).await?;
-            return until_end(&mut input).await;
+    while let Some(order) = input.next_line().await? {
+        match serde_json::from_str(&order)? {
+            Order::Start { name, program, args } => match start(&name, &program, &args, directory) {
+                Ok(child) => {
+                    say(&Word::Started { name: name.clone(), pid: child.id().unwrap_or_default() }).await?;
+                    programs.spawn(watch(name, child, stopping.clone()));
+                }
+                Err(error) => say(&Word::Exited { name, how: format!("could not be started: {error}") }).await?,
+            },
         }
-    };
-    say(&format!("started {}", zot.id().unwrap_or_default())).await?;
+    }
+    stop.send_replace(true);
+    let mut ended = Ok(());
+    while let Some(program) = programs.join_next().await {
+        ended = ended.and(program.map_err(io::Error::other).flatten());
+    }
+    ended
+}
+
+/// Tells when a program ends by itself, and ends it when the time has come.
+async fn watch(name: String, mut program: Child, mut stopping: watch::Receiver<bool>) -> io::Result<()> {
     tokio::select! {
-        status = zot.wait() => {
-            let status = status?;
-            let how = status.code().map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with code {code}"));
-            say(&format!("exited {how}")).await?;
-            until_end(&mut input).await
-        }
-        end = until_end(&mut input) => {
-            stop(&mut zot).await?;
-            end
-        }
+        status = program.wait() => say(&Word::Exited { name, how: how(status?) }).await,
+        () = async { drop(stopping.wait_for(|stop| *stop).await) } => stop(&mut program).await,
     }
 }
 
-async fn until_end(input: &mut tokio::io::Lines<BufReader<tokio::io::Stdin>>) -> io::Result<()> {
-    while input.next_line().await?.is_some() {}
-    Ok(())
+fn how(status: ExitStatus) -> String {
+    status.code().map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with code {code}"))
 }
 
-async fn say(line: &str) -> io::Result<()> {
+async fn say(word: &Word) -> io::Result<()> {
     let mut output = tokio::io::stdout();
     // The harness may be gone already; what matters then is to go on and clean up.
-    let _ = output.write_all(format!("{line}\n").as_bytes()).await;
+    let _ = output.write_all(line(word)?.as_bytes()).await;
     let _ = output.flush().await;
     Ok(())
 }
 
-fn start(program: &Path, directory: &Path) -> io::Result<Child> {
-    let log = std::fs::File::create(directory.join(LOG))?;
-    Command::new(program)
-        .arg("serve")
-        .arg(directory.join("config.json"))
+fn start(name: &str, program: &Path, args: &[String], directory: &Path) -> io::Result<Child> {
+    let log = File::create(directory.join(log(name)))?;
+    let child = Command::new(program)
+        .args(args)
         .env_clear()
         .env("HOME", directory)
         .env("TMPDIR", directory)
@@ -106,16 +123,18 @@ fn start(program: &Path, directory: &Path) -> io::Result<Child> {
         .stderr(log.try_clone()?)
         .stdout(log)
         .kill_on_drop(true)
-        .spawn()
+        .spawn()?;
+    std::fs::write(directory.join(pid(name)), child.id().unwrap_or_default().to_string())?;
+    Ok(child)
 }
 
-async fn stop(zot: &mut Child) -> io::Result<()> {
-    let group = zot.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+async fn stop(program: &mut Child) -> io::Result<()> {
+    let group = program.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let Some(group) = group {
         kill_process_group(group, Signal::TERM)?;
-        if tokio::time::timeout(bounds::STOP, zot.wait()).await.is_err() {
+        if tokio::time::timeout(bounds::STOP, program.wait()).await.is_err() {
             kill_process_group(group, Signal::KILL)?;
-            zot.wait().await?;
+            program.wait().await?;
         }
     }
     Ok(())

@@ -59,9 +59,15 @@ impl Wire {
         let mut out = self.shared.outgoing(request)?;
         out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         let silent = |why: &dyn fmt::Display| WireError::silent(&out.line, &why.to_string(), self.redactor());
-        let authority = out.url.socket_addrs(|| None).ok().filter(|_| out.url.scheme() == "http");
-        let Some(address) = authority.as_ref().and_then(|addresses| addresses.first()) else {
+        if out.url.scheme() != "http" {
             return Err(silent(&"a body is held back over plain http alone"));
+        }
+        let address = match self.shared.hosts.address(&out.url) {
+            Some(address) => address,
+            None => {
+                let found = out.url.socket_addrs(|| None).map_err(|error| silent(&error))?;
+                *found.first().ok_or_else(|| silent(&"its name has no address"))?
+            }
         };
 
         let start = Instant::now();

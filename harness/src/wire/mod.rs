@@ -5,6 +5,7 @@ pub mod door;
 mod error;
 mod exchange;
 mod held;
+mod hosts;
 pub mod persona;
 pub mod redaction;
 mod request;
@@ -27,6 +28,7 @@ use zot_verify_model::{Account, Digest};
 pub use self::error::{BodyError, WireError};
 pub use self::exchange::{Evidence, Exchange};
 pub use self::held::{Held, Hold};
+pub use self::hosts::Hosts;
 pub use self::redaction::Redactor;
 pub use self::request::Request;
 pub use self::trust::{BadCa, Trust};
@@ -50,6 +52,7 @@ pub struct Wire {
 struct Shared {
     client: reqwest::Client,
     registry: Url,
+    hosts: Hosts,
     redactor: Redactor,
     run: HeaderValue,
     in_flight: Semaphore,
@@ -69,19 +72,28 @@ impl Wire {
         speaks_https: bool,
     ) -> Result<Self, WireError> {
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
                 .connect_timeout(bounds::CONNECT)
-                .timeout(bounds::EXCHANGE)
+                .timeout(bounds::EXCHANGE);
+            trust.hosts().iter().fold(builder, |builder, (name, address)| builder.resolve(name, address))
         };
         let client = if speaks_https { trust.https(builder) } else { Trust::http(builder()) };
         let client = client.map_err(|error| WireError::new(&error, "no HTTP client", &redactor))?;
         let run = HeaderValue::from_str(run).unwrap_or(HeaderValue::from_static("unnamed"));
         let in_flight = Semaphore::new(bounds::REQUESTS_IN_FLIGHT);
         Ok(Self {
-            shared: Arc::new(Shared { client, registry, redactor, run, in_flight, answered: AtomicUsize::new(0) }),
+            shared: Arc::new(Shared {
+                client,
+                registry,
+                hosts: trust.hosts().clone(),
+                redactor,
+                run,
+                in_flight,
+                answered: AtomicUsize::new(0),
+            }),
             transcript: Arc::default(),
         })
     }
@@ -223,7 +235,7 @@ impl Shared {
         if matches!(to, request::Target::Url(_)) {
             return Err("credentials go to the registry alone");
         }
-        if !is_private(url) {
+        if !is_private(url) && self.hosts.address(url).is_none() {
             return Err("credentials go over https, or to this machine");
         }
         self.redactor.learn(&account.secret);

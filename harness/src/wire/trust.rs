@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use reqwest::{Certificate, ClientBuilder};
 
-/// The certificates to trust.
+use super::Hosts;
+
+/// Whom to believe: certificates, and the names of a lab.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     extra: Vec<Certificate>,
+    hosts: Hosts,
 }
 
 /// Why a file of certificates was refused.
@@ -29,7 +32,23 @@ impl Trust {
     pub fn with_file(path: &Path) -> Result<Self, BadCa> {
         let pem = std::fs::read(path).map_err(|error| BadCa::Unreadable(path.to_owned(), error))?;
         let extra = Certificate::from_pem_bundle(&pem).map_err(|_| BadCa::NoCertificate(path.to_owned()))?;
-        if extra.is_empty() { Err(BadCa::NoCertificate(path.to_owned())) } else { Ok(Self { extra }) }
+        if extra.is_empty() {
+            Err(BadCa::NoCertificate(path.to_owned()))
+        } else {
+            Ok(Self { extra, ..Self::default() })
+        }
+    }
+
+    /// The same trust, knowing where these names are.
+    #[must_use]
+    pub fn knowing(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
+    }
+
+    /// The names that it knows the place of.
+    #[must_use]
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// Finishes a client that may speak https: the system's store, or Mozilla's roots where there is none, as in an
