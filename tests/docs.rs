@@ -95,6 +95,7 @@ async fn registry() -> (Vec<Server>, String) {
     let places = Places {
         root: Path::new("unused"),
         credentials: Credentials::Inline { client_id: "zot", secret: "unused" },
+        address: "127.0.0.1",
         port: registry.number(),
         external_url: &url,
         issuer: &issuer_url,

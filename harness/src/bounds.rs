@@ -102,3 +102,9 @@ pub const RACERS: usize = 8;
 
 /// How long a run that has ended may take to revoke its keys and log out.
 pub const LEAVE: Duration = Duration::from_secs(5);
+
+/// How long a container engine may take to say who it is.
+pub const ENGINE: Duration = Duration::from_secs(5);
+
+/// How young a directory may be whose maker has not locked it yet.
+pub const NEWBORN: Duration = Duration::from_secs(2);

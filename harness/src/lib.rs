@@ -15,6 +15,7 @@ pub mod patience;
 pub mod report;
 pub mod run;
 pub mod self_test;
+pub mod serve;
 pub mod session;
 pub mod settings;
 pub mod target;

@@ -7,8 +7,9 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use zot_verify::error::{self, Trouble};
 use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text};
 use zot_verify::run::exit::Exit;
+use zot_verify::serve::{self, What};
 use zot_verify::session::{self, Surroundings};
-use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs};
+use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs, ServeCommand};
 use zot_verify::settings::{self, Cleaning, Environment, Settings};
 use zot_verify::target::reaper;
 use zot_verify::{catalogue, clean, self_test};
@@ -20,10 +21,10 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
+    zot_verify_fixtures::crypto::install();
     if let Command::Reap { directory } = &args.command {
         return reaper::main(directory);
     }
-    zot_verify_fixtures::crypto::install();
     match perform(&args.command, &matches) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(trouble) => {
@@ -52,6 +53,7 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
             };
             told(report::describe::plan(&mut anstream::stdout(), &settings.plan()?, &settings))
         }
+        Command::Serve(what) => serve(what),
         Command::Reap { .. } => Ok(Exit::Good),
     }
 }
@@ -77,6 +79,15 @@ fn verify(settings: &Settings) -> Result<Exit, Trouble> {
 fn clean(cleaning: &Cleaning) -> Result<Exit, Trouble> {
     let around = surroundings(&cleaning.secrets)?;
     runtime()?.block_on(clean::run(cleaning, &around, &mut anstream::stdout()))
+}
+
+fn serve(command: &ServeCommand) -> Result<Exit, Trouble> {
+    let (what, listen) = match command {
+        ServeCommand::Registry { listen, config } => (What::Registry(config), listen),
+        ServeCommand::Issuer { listen, spec, url } => (What::Issuer(spec, url.as_deref()), listen),
+        ServeCommand::Upstream { listen, spec } => (What::Upstream(spec.as_deref()), listen),
+    };
+    runtime()?.block_on(serve::run(what, *listen))
 }
 
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {

@@ -22,6 +22,7 @@ pub(crate) fn zot() -> Result<Zot, String> {
     let named = std::env::var("ZOT_VERIFY_ZOT").ok();
     match Zot::choose("auto", named.as_deref(), std::env::var_os("PATH").as_deref()) {
         Ok(Zot::Embedded) => Err("ZOT_VERIFY_ZOT asks for the stand-in".into()),
+        Ok(Zot::Image(_)) => Err("no zot: there is none on the PATH, only an engine that could run its image".into()),
         Ok(zot) => Ok(zot),
         // A zot that was named and is none is a mistake, not an absence.
         Err(trouble) if named.is_some_and(|named| !named.is_empty()) => {

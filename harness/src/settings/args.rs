@@ -1,5 +1,6 @@
 //! What was typed. Nothing here reads a file or decides what a value means.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub enum Command {
     /// Show what a run would do, and where each setting comes from; sends nothing
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Serve one part of a lab by itself, until it is interrupted
+    #[command(subcommand)]
+    Serve(ServeCommand),
     /// Own a lab's directory and its zot; the program starts this itself
     #[command(name = "__reap", hide = true)]
     Reap {
@@ -59,6 +63,41 @@ pub enum PlanCommand {
     Local(LocalArgs),
     /// A run on an existing registry
     Live(LiveArgs),
+}
+
+/// What to serve.
+#[derive(Debug, Subcommand)]
+pub enum ServeCommand {
+    /// The stand-in for zot, empty
+    Registry {
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// zot's configuration, JSON; its OpenID client stands in it as `clientid` and `clientsecret`
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// The OpenID issuer, in the shape of Authentik or Dex
+    Issuer {
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// JSON: client_id, client_secret, password (anybody's), redirect_uris, and, if need be, profile (authentik, dex), mode
+        #[arg(long, value_name = "FILE")]
+        spec: PathBuf,
+        /// The address by which others reach it, where that is another one
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// The registry that others mirror: every image is there
+    Upstream {
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// JSON: a list of repository and trouble
+        #[arg(long, value_name = "FILE")]
+        spec: Option<PathBuf>,
+    },
 }
 
 /// How results are told.
@@ -121,7 +160,8 @@ pub struct LocalArgs {
     /// The checks to run, ids or globs; none means all
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
-    /// What to start: `auto` (ZOT_VERIFY_ZOT, else zot on the PATH), `embedded` (the stand-in), or a zot binary
+    /// What to start: `auto` (ZOT_VERIFY_ZOT, else zot on the PATH, else `image`), `embedded` (the stand-in), a zot binary,
+    /// `image` (the published release, in a container) or `image:REF`
     #[arg(long, value_name = "ZOT", default_value = "auto")]
     pub zot: String,
     /// zot's own configuration
@@ -209,7 +249,8 @@ pub struct CleanArgs {
 /// `self-test`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct SelfTestArgs {
-    /// What to start: `auto` (ZOT_VERIFY_ZOT, else zot on the PATH), `embedded` (the stand-in), or a zot binary
+    /// What to start: `auto` (ZOT_VERIFY_ZOT, else zot on the PATH, else `image`), `embedded` (the stand-in), a zot binary,
+    /// `image` (the published release, in a container) or `image:REF`
     #[arg(long, value_name = "ZOT", default_value = "auto")]
     pub zot: String,
     /// Only these saboteurs, names or globs

@@ -341,22 +341,17 @@ fn config(args: &ConfigArgs, chooser: &mut Chooser<'_>) -> Result<Option<ZotConf
 /// What a lab is made of, and where that was said.
 ///
 /// # Errors
-/// As [`Zot::choose`], and for what this build cannot start.
+/// As [`Zot::choose`].
 pub fn zot(word: &str) -> Result<(Zot, &'static str), Trouble> {
     let environment = std::env::var("ZOT_VERIFY_ZOT").ok().filter(|value| !value.is_empty());
-    let (named, from) = match &environment {
-        Some(named) if word == "auto" => (named.as_str(), "environment"),
-        None if word == "auto" => (word, "PATH"),
-        _ => (word, "flag"),
+    let zot = Zot::choose(word, environment.as_deref(), std::env::var_os("PATH").as_deref())?;
+    let from = match (&environment, &zot) {
+        (Some(_), _) if word == "auto" => "environment",
+        (None, Zot::Image(_)) if word == "auto" => "container engine",
+        (None, _) if word == "auto" => "PATH",
+        _ => "flag",
     };
-    if named == "image" || named.starts_with("image:") {
-        return Err(Trouble::usage(
-            format!("`{named}` asks for a zot in a container"),
-            "this build starts zot from a binary, and no containers",
-        )
-        .cure("give the path of a zot binary; the image ghcr.io/project-zot/zot holds one"));
-    }
-    Ok((Zot::choose(word, environment.as_deref(), std::env::var_os("PATH").as_deref())?, from))
+    Ok((zot, from))
 }
 
 /// Whether a word is meant as a URL. No id has these signs; a URL that is mistaken for one would be called unknown, and

@@ -36,7 +36,9 @@ pub struct Places<'a> {
     pub root: &'a Path,
     /// Where zot finds the OpenID client's name and secret.
     pub credentials: Credentials<'a>,
-    /// The port on 127.0.0.1 that zot listens on.
+    /// The address that zot listens on.
+    pub address: &'a str,
+    /// The port that zot listens on.
     pub port: u16,
     /// The URL by which everybody reaches the registry.
     pub external_url: &'a str,
@@ -64,7 +66,7 @@ pub enum Credentials<'a> {
 pub fn adapt(config: &mut ZotConfig, places: &Places<'_>) -> Vec<String> {
     let mut changes = Changes { config, told: Vec::new() };
     changes.set(&["storage", "rootDirectory"], json!(places.root));
-    changes.set(&["http", "address"], json!("127.0.0.1"));
+    changes.set(&["http", "address"], json!(places.address));
     changes.set(&["http", "port"], json!(places.port.to_string()));
     changes.set(&["http", "externalUrl"], json!(places.external_url));
     for provider in changes.config.providers() {
@@ -144,6 +146,7 @@ mod tests {
         let places = Places {
             root: Path::new("/lab/root"),
             credentials: Credentials::File(Path::new("/lab/oidc.json")),
+            address: "127.0.0.1",
             port: 4711,
             external_url: "http://127.0.0.1:4711",
             issuer: "http://127.0.0.1:4712/application/o/zot/",

@@ -78,6 +78,14 @@ impl Keeper {
         self.order(&Order::Start { name: name.into(), program: program.into(), args }).await
     }
 
+    /// Lets the reaper remove the containers and networks of this lab in the end. To be asked for before the first is made.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn contain(&mut self, lab: &str) -> io::Result<()> {
+        self.order(&Order::Contain { lab: lab.into() }).await
+    }
+
     async fn order(&mut self, order: &Order) -> io::Result<()> {
         let gone = || io::Error::other("the reaper was told to end");
         let input = self.input.as_mut().ok_or_else(gone)?;

@@ -2,6 +2,7 @@
 
 pub mod adapt;
 pub mod builtin;
+pub mod containers;
 pub mod keeper;
 pub mod lab;
 pub mod live;
@@ -10,6 +11,7 @@ mod orders;
 mod ports;
 pub mod reaper;
 mod recognise;
+mod sweep;
 pub mod zot;
 
 use std::fmt;

@@ -17,6 +17,11 @@ pub(super) enum Order {
         /// Its arguments.
         args: Vec<String>,
     },
+    /// In the end remove the containers and networks of this lab.
+    Contain {
+        /// The lab's name, as its labels have it.
+        lab: String,
+    },
 }
 
 /// What the reaper tells.

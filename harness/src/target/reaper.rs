@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::containers;
 use super::orders::{Order, Word, line};
 use crate::bounds;
 
@@ -68,6 +69,7 @@ async fn run(directory: &Path) -> io::Result<()> {
     owned.lock()?;
     let (stop, stopping) = watch::channel(false);
     let mut programs = JoinSet::new();
+    let mut labs = Vec::new();
     say(&Word::Ready).await?;
 
     let mut input = BufReader::new(tokio::io::stdin()).lines();
@@ -80,12 +82,16 @@ async fn run(directory: &Path) -> io::Result<()> {
                 }
                 Err(error) => say(&Word::Exited { name, how: format!("could not be started: {error}") }).await?,
             },
+            Order::Contain { lab } => labs.push(lab),
         }
     }
     stop.send_replace(true);
     let mut ended = Ok(());
     while let Some(program) = programs.join_next().await {
         ended = ended.and(program.map_err(io::Error::other).flatten());
+    }
+    for lab in labs {
+        ended = ended.and(containers::remove(&lab).await);
     }
     ended
 }

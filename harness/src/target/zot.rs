@@ -8,6 +8,7 @@ use zot_verify_model::ZotConfig;
 
 use super::adapt::{Credentials, Places, adapt};
 use super::builtin::{self, MetricsKey};
+use super::{containers, sweep};
 use crate::bounds;
 use crate::error::Trouble;
 
@@ -18,11 +19,14 @@ pub enum Zot {
     Embedded,
     /// A zot binary.
     Program(PathBuf),
+    /// An image with zot as its entry point, by its reference.
+    Image(String),
 }
 
 impl Zot {
-    /// Reads `auto`, `embedded` or a path. `auto` takes `environment` (the value of `ZOT_VERIFY_ZOT`), then `zot` on
-    /// `path`; it never falls back to the stand-in.
+    /// Reads `auto`, `embedded`, `image`, `image:REF` or a path. `auto` takes `environment` (the value of
+    /// `ZOT_VERIFY_ZOT`), then `zot` on `path`, then the published image where an engine listens; it never falls back to
+    /// the stand-in.
     ///
     /// # Errors
     /// Usage trouble for a path that is no program, and trouble with exit code 3 when `auto` finds nothing.
@@ -30,17 +34,35 @@ impl Zot {
         match word {
             "embedded" => Ok(Self::Embedded),
             "auto" => match environment.filter(|value| !value.is_empty()) {
-                Some("embedded") => Ok(Self::Embedded),
-                Some(named) => Self::program(Path::new(named), "ZOT_VERIFY_ZOT"),
-                None => on_path(path).map(Self::Program).ok_or_else(|| {
-                    Trouble::unknown("no zot was found", "there is none on the PATH, and ZOT_VERIFY_ZOT is not set")
-                        .cure(
-                            "give one with --zot PATH or ZOT_VERIFY_ZOT, or ask for the stand-in with --zot embedded, \
-                             which shows how the checks work and says nothing about zot",
-                        )
-                }),
+                Some("auto") | None => Self::found(path),
+                Some(named) => Self::named(named, "ZOT_VERIFY_ZOT"),
             },
-            named => Self::program(Path::new(named), "--zot"),
+            named => Self::named(named, "--zot"),
+        }
+    }
+
+    fn found(path: Option<&std::ffi::OsStr>) -> Result<Self, Trouble> {
+        if let Some(program) = on_path(path) {
+            return Ok(Self::Program(program));
+        }
+        if containers::listens() {
+            return Ok(Self::Image(containers::PUBLISHED.to_owned()));
+        }
+        let none = "there is none on the PATH, ZOT_VERIFY_ZOT is not set, and no container engine listens";
+        Err(Trouble::unknown("no zot was found", none).cure(
+            "give one with --zot PATH or ZOT_VERIFY_ZOT, or ask for the stand-in with --zot embedded, which shows how \
+             the checks work and says nothing about zot",
+        ))
+    }
+
+    fn named(word: &str, from: &str) -> Result<Self, Trouble> {
+        match word.split_once(':') {
+            _ if word == "embedded" => Ok(Self::Embedded),
+            _ if word == "image" => Ok(Self::Image(containers::PUBLISHED.to_owned())),
+            Some(("image", "")) => Err(Trouble::usage(format!("{from} names no image"), "nothing follows the colon")
+                .cure("give image:REFERENCE, or `image` for the published release")),
+            Some(("image", reference)) => Ok(Self::Image(reference.to_owned())),
+            _ => Self::program(Path::new(word), from),
         }
     }
 
@@ -52,7 +74,7 @@ impl Zot {
                 format!("{from} names {}, which is no program", path.display()),
                 "it does not exist, is a directory, or may not be executed",
             )
-            .cure("give `auto`, `embedded`, or the path of a zot binary")),
+            .cure("give `auto`, `embedded`, `image`, `image:REFERENCE`, or the path of a zot binary")),
         }
     }
 
@@ -62,6 +84,7 @@ impl Zot {
         match self {
             Self::Embedded => "embedded".into(),
             Self::Program(path) => path.display().to_string(),
+            Self::Image(reference) => format!("image {reference}"),
         }
     }
 
@@ -70,10 +93,12 @@ impl Zot {
     /// # Errors
     /// Trouble with exit code 3 when the program cannot be run, or refuses both.
     pub async fn metrics_key(&self) -> Result<MetricsKey, Trouble> {
-        let Self::Program(program) = self else { return Ok(MetricsKey::AnonymousPolicy) };
+        if *self == Self::Embedded {
+            return Ok(MetricsKey::AnonymousPolicy);
+        }
         let mut refused = String::new();
         for key in [MetricsKey::AnonymousPolicy, MetricsKey::EmptyUser] {
-            match verify(program, key).await? {
+            match self.verify(key).await? {
                 None => return Ok(key),
                 Some(why) => refused = why,
             }
@@ -83,47 +108,58 @@ impl Zot {
             Some(keys) => format!("it does not know these keys of it:\n{keys}"),
             None => refused,
         };
-        Err(Trouble::unknown(format!("{} does not take the built-in lab configuration", program.display()), why)
+        Err(Trouble::unknown(format!("{} does not take the built-in lab configuration", self.name()), why)
             .cure("zot v2.1.11 is the oldest release with the keys that it needs; for an older one give --config"))
+    }
+
+    /// Why `zot verify` refuses the built-in configuration with this key; `None` when it takes it.
+    async fn verify(&self, key: MetricsKey) -> Result<Option<String>, Trouble> {
+        let failed = |error: std::io::Error| {
+            Trouble::unknown(format!("`zot verify` could not be run by {}", self.name()), error.to_string())
+                .cure("check that it is a zot for this machine")
+        };
+        let directory = sweep::Temporary::new().map_err(failed)?;
+        let seen = match self {
+            Self::Image(_) => Path::new(containers::DIRECTORY),
+            Self::Embedded | Self::Program(_) => directory.path(),
+        };
+        let mut config = builtin::config(key);
+        adapt(
+            &mut config,
+            &Places {
+                root: seen,
+                credentials: Credentials::File(&seen.join("oidc.json")),
+                address: "127.0.0.1",
+                port: 1,
+                external_url: "http://127.0.0.1:1",
+                issuer: "http://127.0.0.1:1/",
+                upstream: "http://127.0.0.1:1",
+            },
+        );
+        let path = directory.path().join("config.json");
+        std::fs::write(&path, config.to_text()).map_err(failed)?;
+        let credentials = r#"{"clientid":"zot","clientsecret":"unused"}"#;
+        std::fs::write(directory.path().join("oidc.json"), credentials).map_err(failed)?;
+        let (taken, said) = match self {
+            Self::Embedded => return Ok(None),
+            Self::Program(program) => run_verify(program, &path).await.map_err(failed)?,
+            Self::Image(reference) => {
+                containers::verify(&containers::Engine::connect().await?, reference, directory.path()).await?
+            }
+        };
+        let said = String::from_utf8_lossy(&said);
+        let told = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+        Ok((!taken).then(|| told.to_owned()))
     }
 }
 
-/// Why `zot verify` refuses the built-in configuration with this key; `None` when it takes it.
-async fn verify(program: &Path, key: MetricsKey) -> Result<Option<String>, Trouble> {
-    let failed = |error: std::io::Error| {
-        Trouble::unknown(format!("`{} verify` could not be run", program.display()), error.to_string())
-            .cure("check that it is a zot for this machine")
-    };
-    let directory = tempfile::Builder::new().prefix("zot-verify-key-").tempdir().map_err(failed)?;
-    let mut config = builtin::config(key);
-    let credentials = directory.path().join("oidc.json");
-    adapt(
-        &mut config,
-        &Places {
-            root: directory.path(),
-            credentials: Credentials::File(&credentials),
-            port: 1,
-            external_url: "http://127.0.0.1:1",
-            issuer: "http://127.0.0.1:1/",
-            upstream: "http://127.0.0.1:1",
-        },
-    );
-    let path = directory.path().join("config.json");
-    std::fs::write(&path, config.to_text()).map_err(failed)?;
-    std::fs::write(&credentials, r#"{"clientid":"zot","clientsecret":"unused"}"#).map_err(failed)?;
+/// Whether `zot verify` takes a configuration, and what it says.
+async fn run_verify(program: &Path, config: &Path) -> std::io::Result<(bool, Vec<u8>)> {
     let run =
-        Command::new(program).arg("verify").arg(&path).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(bounds::ZOT_COMMAND, run)
-        .await
-        .map_err(|_| failed(std::io::ErrorKind::TimedOut.into()))?
-        .map_err(failed)?;
-    if output.status.success() {
-        return Ok(None);
-    }
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    let told = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-    Ok(Some(told.to_owned()))
+        Command::new(program).arg("verify").arg(config).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
+    let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+    let output = tokio::time::timeout(bounds::ZOT_COMMAND, run).await.map_err(late)??;
+    Ok((output.status.success(), [output.stdout, output.stderr].concat()))
 }
 
 /// The releases that brought keys which a configuration of this kind needs.

@@ -21,6 +21,13 @@ impl Hosts {
         self.0.iter().map(|(name, address)| (name.as_str(), *address))
     }
 
+    /// A URL with the address in place of the name, for those who do not know the names.
+    #[must_use]
+    pub fn direct(&self, url: &str) -> String {
+        let known = Url::parse(url).ok().and_then(|url| self.address(&url));
+        known.map_or_else(|| url.to_owned(), |address| format!("http://{address}"))
+    }
+
     /// The address behind a URL's name, if it is one of these.
     #[must_use]
     pub fn address(&self, url: &Url) -> Option<SocketAddr> {

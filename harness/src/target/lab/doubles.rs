@@ -6,11 +6,18 @@ use zot_verify_fixtures::issuer::{Issuer, IssuerSpec};
 use zot_verify_fixtures::upstream::{Trouble, Upstream};
 use zot_verify_fixtures::{Port, Server};
 
-/// The issuer and the upstream, in this process. They end when this is dropped.
+/// The issuer and the upstream. Those in this process end when this is dropped.
 #[derive(Debug)]
-pub(super) struct Doubles {
-    _issuer: Server,
-    _upstream: Server,
+pub(super) enum Doubles {
+    /// In this process.
+    Here {
+        /// The issuer.
+        _issuer: Server,
+        /// The upstream.
+        _upstream: Server,
+    },
+    /// In containers, which belong to the registry's.
+    Contained,
 }
 
 /// Where they will be, before the first of them answers.
@@ -38,6 +45,9 @@ impl Places {
     /// Lets both answer.
     pub(super) fn open(self, issuer: IssuerSpec, troubles: &[(&'static str, Trouble)]) -> Doubles {
         let router = Issuer::router(&self.issuer.url(), issuer);
-        Doubles { _issuer: self.issuer.serve(router), _upstream: self.upstream.serve(Upstream::router(troubles)) }
+        Doubles::Here {
+            _issuer: self.issuer.serve(router),
+            _upstream: self.upstream.serve(Upstream::router(troubles.iter().copied())),
+        }
     }
 }

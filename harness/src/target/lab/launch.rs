@@ -16,11 +16,12 @@ use super::doubles::{self, Doubles};
 use super::registry::{Registry, ZOT};
 use super::{Lab, LabSpec};
 use crate::error::Trouble;
-use crate::target::Mirror;
 use crate::target::adapt::{Credentials, Places, adapt, mirror_only};
+use crate::target::containers::{self, Engine, Yard, image};
 use crate::target::keeper::Keeper;
 use crate::target::ports;
 use crate::target::zot::Zot;
+use crate::target::{Mirror, sweep};
 use crate::wire::{Hosts, Redactor};
 
 /// The file with the OpenID client's name and secret, in a lab's directory.
@@ -57,18 +58,20 @@ struct Addresses<'a> {
     issuer: String,
     /// Where the upstream is.
     upstream: String,
-    /// The port that the registry listens on.
-    port: u16,
-    /// The registry's own directory.
+    /// The address and the port that the registry listens on.
+    listens: (&'a str, u16),
+    /// The registry's own directory, as it sees it.
     directory: &'a Path,
 }
 
 impl LabSpec {
     pub(super) async fn launch(&self, redactor: &Redactor) -> Result<Lab, Trouble> {
         let name = Uuid::new_v4().simple().to_string();
+        sweep::directories();
         match &self.zot {
             Zot::Embedded => self.embedded(name, redactor).await,
             Zot::Program(program) => self.process(program, name, redactor).await,
+            Zot::Image(reference) => self.container(reference, name, redactor).await,
         }
     }
 
@@ -82,7 +85,7 @@ impl LabSpec {
             external: front.as_ref().map_or_else(|| inner.clone(), Port::url),
             issuer: doubles.issuer(),
             upstream: doubles.upstream(),
-            port: registry.number(),
+            listens: ("127.0.0.1", registry.number()),
             directory: &self.directory(&name),
         };
         let plan = self.plan(name, &addresses, redactor)?;
@@ -103,7 +106,7 @@ impl LabSpec {
             external: front.as_ref().map_or_else(|| inner.clone(), Port::url),
             issuer: doubles.issuer(),
             upstream: doubles.upstream(),
-            port,
+            listens: ("127.0.0.1", port),
             directory: &directory,
         };
         let plan = self.plan(name, &addresses, redactor)?;
@@ -114,6 +117,34 @@ impl LabSpec {
         keeper.start(ZOT, program, vec!["serve".into(), config]).await.map_err(failed)?;
         let front = self.open(front, &inner, &addresses.upstream)?;
         self.lab(plan, Registry::Process(Box::new(keeper)), doubles, front)
+    }
+
+    /// zot in a container, with the issuer and the upstream in others, in a network of their own.
+    async fn container(&self, reference: &str, name: String, redactor: &Redactor) -> Result<Lab, Trouble> {
+        let engine = Engine::connect().await?;
+        image::present(&engine, reference).await?;
+        sweep::containers(&engine).await;
+        let directory = self.directory(&name);
+        let mut keeper = Keeper::new(&self.program, directory.clone()).await.map_err(failed)?;
+        keeper.contain(&name).await.map_err(failed)?;
+        let mut yard = Yard::open(engine, &self.program, (&self.run, &name), &directory).await?;
+        let front = self.front().await?;
+        let inner = yard.registry();
+        let addresses = Addresses {
+            external: front.as_ref().map_or_else(|| inner.clone(), Port::url),
+            issuer: yard.issuer(),
+            upstream: yard.upstream(),
+            listens: ("0.0.0.0", yard.port()),
+            directory: Path::new(containers::DIRECTORY),
+        };
+        let plan = self.plan(name, &addresses, redactor)?;
+        let given = keeper.directory().join("given");
+        self.furnish(&given, &plan).map_err(failed)?;
+        yard.surround(&self.issuer_spec(&plan), &self.troubles).await?;
+        let (zot, hosts) = yard.start(reference, &given).await?;
+        let front = self.open(front, &hosts.direct(&inner), &hosts.direct(&addresses.upstream))?;
+        let registry = Registry::Container(Box::new(zot), Box::new(keeper));
+        Ok(Lab { hosts, ..self.lab(plan, registry, Doubles::Contained, front)? })
     }
 
     /// The port of what stands in front of the registry, if anything does.
@@ -128,7 +159,7 @@ impl LabSpec {
     }
 
     fn directory(&self, name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("zot-verify-{}-{name}", self.run))
+        std::env::temp_dir().join(format!("{}{}-{name}", sweep::PREFIX, self.run))
     }
 
     /// Puts the configuration into the lab.
@@ -143,9 +174,10 @@ impl LabSpec {
             root: &at.directory.join("root"),
             credentials: match self.zot {
                 Zot::Embedded => Credentials::Inline { client_id: &self.client_id, secret: secret.expose() },
-                Zot::Program(_) => Credentials::File(&file),
+                Zot::Program(_) | Zot::Image(_) => Credentials::File(&file),
             },
-            port: at.port,
+            address: at.listens.0,
+            port: at.listens.1,
             external_url: &at.external,
             issuer: &issuer,
             upstream: &at.upstream,

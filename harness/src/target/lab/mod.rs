@@ -146,17 +146,17 @@ impl LabSpec {
 
 impl Lab {
     async fn ready(&self, wire: &Wire) -> Result<Recognition, Unready> {
-        let last_words = || wire.redactor().redact(&self.registry.last_words());
+        let last_words = async || wire.redactor().redact(&self.registry.last_words().await);
         let recognised = tokio::select! {
             recognised = recognise(wire, bounds::READY, Whose::Ours) => recognised,
-            how = self.registry.ended() => return Err(Unready::ended(&how, &last_words())),
+            how = self.registry.ended() => return Err(Unready::ended(&how, &last_words().await)),
         };
         match recognised {
             // Somebody else may hold the port while our zot gives up, even another lab's registry.
             Ok(_) if self.registry.has_ended() => Err(Unready::PortTaken),
             Ok(recognition) if self.registry.is_ours() || knows(&self.marker, wire).await => Ok(recognition),
             Ok(_) => Err(Unready::PortTaken),
-            Err(trouble) => Err(Unready::Mute(trouble, last_words())),
+            Err(trouble) => Err(Unready::Mute(trouble, last_words().await)),
         }
     }
 
@@ -202,10 +202,7 @@ impl Lab {
     /// Trouble when zot or its directory could not be removed.
     pub async fn stop(self) -> Result<(), Trouble> {
         drop((self.front, self.doubles));
-        self.registry.stop().await.map_err(|error| {
-            Trouble::unknown("the lab could not be taken away completely", error.to_string())
-                .cure("look for zot-verify-* in the directory for temporary files")
-        })
+        self.registry.stop().await
     }
 }
 

@@ -4,6 +4,8 @@ use std::io;
 
 use zot_verify_fixtures::Server;
 
+use crate::error::Trouble;
+use crate::target::containers::Contained;
 use crate::target::keeper::Keeper;
 
 /// What a lab's zot is called among the programs of its directory.
@@ -16,6 +18,8 @@ pub(super) enum Registry {
     Embedded { _server: Server },
     /// A zot process.
     Process(Box<Keeper>),
+    /// A zot in a container, with the issuer and the upstream in others.
+    Container(Box<Contained>, Box<Keeper>),
 }
 
 impl Registry {
@@ -24,6 +28,7 @@ impl Registry {
         match self {
             Self::Embedded { .. } => std::future::pending().await,
             Self::Process(keeper) => keeper.ended(ZOT).await,
+            Self::Container(zot, _) => zot.ended().await,
         }
     }
 
@@ -37,22 +42,34 @@ impl Registry {
         match self {
             Self::Embedded { .. } => false,
             Self::Process(keeper) => keeper.has_ended(ZOT),
+            Self::Container(zot, _) => zot.has_ended(),
         }
     }
 
     /// The last lines of its log, as people need them.
-    pub(super) fn last_words(&self) -> String {
+    pub(super) async fn last_words(&self) -> String {
         match self {
             Self::Embedded { .. } => String::new(),
             Self::Process(keeper) => keeper.last_words(ZOT),
+            Self::Container(zot, _) => zot.last_words().await,
         }
     }
 
     /// Ends it and waits until nothing of it is left.
-    pub(super) async fn stop(self) -> io::Result<()> {
+    pub(super) async fn stop(self) -> Result<(), Trouble> {
         match self {
             Self::Embedded { .. } => Ok(()),
-            Self::Process(keeper) => keeper.stop().await,
+            Self::Process(keeper) => keeper.stop().await.map_err(remains),
+            Self::Container(zot, keeper) => {
+                // The reaper removes what this does not.
+                let removed = zot.stop().await;
+                keeper.stop().await.map_err(remains).and(removed)
+            }
         }
     }
+}
+
+fn remains(error: io::Error) -> Trouble {
+    Trouble::unknown("the lab could not be taken away completely", error.to_string())
+        .cure("look for zot-verify-* in the directory for temporary files")
 }
