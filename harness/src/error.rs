@@ -56,6 +56,18 @@ impl Trouble {
         self
     }
 
+    /// What happened, in one clause.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to do about it; nothing is an empty text.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        self.cure.as_deref().unwrap_or_default()
+    }
+
     /// What the process should end with.
     #[must_use]
     pub fn exit(&self) -> Exit {

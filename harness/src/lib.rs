@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod check;
 pub mod checks;
 pub mod clean;
+pub mod doctor;
 pub mod error;
 pub mod ledger;
 pub mod login;

@@ -12,7 +12,7 @@ use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs, ServeCommand};
 use zot_verify::settings::{self, Cleaning, Environment, Settings};
 use zot_verify::target::reaper;
-use zot_verify::{catalogue, clean, self_test};
+use zot_verify::{catalogue, clean, doctor, self_test};
 use zot_verify_model::Secret;
 
 fn main() -> ExitCode {
@@ -52,6 +52,10 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
                 PlanCommand::Live(args) => Settings::live(args, matches)?,
             };
             told(report::describe::plan(&mut anstream::stdout(), &settings.plan()?, &settings))
+        }
+        Command::Doctor => {
+            let program = surroundings(&[])?.program;
+            runtime()?.block_on(doctor::run(&program, &mut anstream::stdout()))
         }
         Command::Serve(what) => serve(what),
         Command::Reap { .. } => Ok(Exit::Good),

@@ -48,7 +48,7 @@ pub(crate) fn killed_reaper_leaves_nothing(zot: &Zot) -> Result<(), Failed> {
 }
 
 /// A reaper that works below a directory for temporary files.
-fn reaper(temporary: &Path) -> Option<Pid> {
+pub(crate) fn reaper(temporary: &Path) -> Option<Pid> {
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
     let works_there = |entry: &std::fs::DirEntry| {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -102,7 +102,7 @@ fn lab_file(temporary: &Path, name: &str) -> bool {
 }
 
 /// Waits for a condition, which a deadline turns into a failure.
-fn until(what: &str, holds: impl Fn() -> bool) -> Result<(), Failed> {
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) -> Result<(), Failed> {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         if Instant::now() > deadline {

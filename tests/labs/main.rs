@@ -1,10 +1,12 @@
 //! Scenarios in throwaway labs: each runs on the embedded stand-in, and on a real zot where one is found.
 //!
-//! A zot is `ZOT_VERIFY_ZOT`, else `zot` on the PATH; without one its scenarios report themselves as ignored, by name.
+//! A zot is `ZOT_VERIFY_ZOT`, else `zot` on the PATH; without one its scenarios report themselves as ignored, by name. So
+//! do those in containers where no engine listens.
 
 mod bite;
 mod clean;
 mod cleanup;
+mod container;
 mod harmless;
 mod leak;
 mod mirror;
@@ -49,6 +51,17 @@ const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
 ];
 
+/// A scenario with an engine, an image of a zot, and that zot.
+type InContainers = fn(&container::Ground, &Zot) -> Result<(), Failed>;
+
+/// What needs a container engine and a zot.
+const IN_CONTAINERS: &[(&str, InContainers)] = &[
+    ("same-verdicts", container::same_verdicts),
+    ("killed-run-leaves-nothing", container::killed_run_leaves_nothing),
+    ("orphans-go-with-the-next-run", container::orphans_go_with_the_next_run),
+    ("what-is-missing-is-told", container::what_is_missing_is_told),
+];
+
 /// A scenario that needs no zot of either kind.
 type Other = fn() -> Result<(), Failed>;
 
@@ -72,6 +85,15 @@ fn main() {
         trials.push(Trial::ignorable_test(format!("zot::{name}"), move || match &zot {
             Ok(zot) => scenario(zot).map(|()| Completion::Completed),
             Err(reason) => Ok(Completion::ignored_with(reason)),
+        }));
+    }
+    for (name, scenario) in IN_CONTAINERS {
+        let zot = zot.clone();
+        trials.push(Trial::ignorable_test(format!("container::{name}"), move || {
+            match (container::ground(&zot), zot.clone()) {
+                (Ok(ground), Ok(zot)) => scenario(&ground, &zot).map(|()| Completion::Completed),
+                (Err(reason), _) | (_, Err(reason)) => Ok(Completion::ignored_with(reason)),
+            }
         }));
     }
     libtest_mimic::run(&arguments, trials).exit();

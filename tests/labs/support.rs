@@ -41,6 +41,12 @@ pub(crate) fn program() -> &'static Path {
 /// zot-verify with nothing of the tester's own settings, and with a directory for temporary files.
 pub(crate) fn command(temporary: &Path) -> Command {
     let mut command = Command::new(program());
+    outside(&mut command, temporary);
+    command
+}
+
+/// Takes the tester's own settings from a command, and gives it a directory for temporary files.
+pub(crate) fn outside(command: &mut Command, temporary: &Path) {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("ZOT_") {
@@ -48,7 +54,6 @@ pub(crate) fn command(temporary: &Path) -> Command {
         }
     }
     command.env("TMPDIR", temporary).env("NO_COLOR", "1").current_dir(temporary);
-    command
 }
 
 /// Runs `local` on this zot and reads its JSON report.

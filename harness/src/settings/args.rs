@@ -45,6 +45,8 @@ pub enum Command {
     /// Show what a run would do, and where each setting comes from; sends nothing
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Show what this machine has of what labs are made of, and how to get the rest
+    Doctor,
     /// Serve one part of a lab by itself, until it is interrupted
     #[command(subcommand)]
     Serve(ServeCommand),

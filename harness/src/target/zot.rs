@@ -88,6 +88,17 @@ impl Zot {
         }
     }
 
+    /// Looks whether it is there: an image may have to be pulled first.
+    ///
+    /// # Errors
+    /// Trouble with exit code 3, with what gets it.
+    pub async fn present(&self) -> Result<(), Trouble> {
+        match self {
+            Self::Embedded | Self::Program(_) => Ok(()),
+            Self::Image(reference) => containers::present(&containers::Engine::connect().await?, reference).await,
+        }
+    }
+
     /// Which key of the built-in configuration this zot takes, told by `zot verify`.
     ///
     /// # Errors

@@ -1,9 +1,8 @@
-//! An image around one program, `FROM scratch`, as `docker load` takes it.
+//! An image around a program, `FROM scratch`, as `docker load` takes it.
 //!
 //! It is written here and not built, because BuildKit needs a session that Podman's API does not have.
 
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io;
 
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
@@ -15,38 +14,59 @@ pub(super) const LABEL: &str = "zot-verify.fixtures";
 /// Where the program is in the image.
 pub(super) const PROGRAM: &str = "/zot-verify";
 
-/// The archive of an image called `tag`, for a machine of this architecture.
-pub(super) fn around(program: &Path, tag: &str, architecture: &str) -> io::Result<Vec<u8>> {
-    let layer = layer(program)?;
-    let diff = Digest::of(&layer).to_string();
-    let config = json!({
-        "architecture": architecture,
-        "os": "linux",
-        "config": { "Entrypoint": [PROGRAM], "Labels": { LABEL: tag }, "User": "65534:65534", "WorkingDir": "/" },
-        "rootfs": { "type": "layers", "diff_ids": [diff] },
-        "history": [{ "created_by": "zot-verify" }],
-    })
-    .to_string();
-    let manifest = json!([{ "Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"] }]).to_string();
-    let mut archive = Builder::new(Vec::new());
-    append(&mut archive, "config.json", config.as_bytes(), 0o644)?;
-    append(&mut archive, "layer.tar", &layer, 0o644)?;
-    append(&mut archive, "manifest.json", manifest.as_bytes(), 0o644)?;
-    archive.into_inner()
+/// An image of a few files, and nothing else.
+#[derive(Debug)]
+pub struct Image<'a> {
+    /// Its name with its tag.
+    pub tag: &'a str,
+    /// The machine that it is for, as images name it: `amd64`, `arm64`.
+    pub architecture: &'a str,
+    /// The program that it runs.
+    pub entry_point: &'a str,
+    /// Who runs it.
+    pub user: &'a str,
+    /// Its label, for those that are ours to remove.
+    pub label: Option<&'a str>,
+    /// Its files, all of which may be run.
+    pub files: Vec<(&'a str, Vec<u8>)>,
 }
 
-/// The only layer: the program, and a directory for what a lab gives it.
-fn layer(program: &Path) -> io::Result<Vec<u8>> {
-    let mut layer = Builder::new(Vec::new());
-    append(&mut layer, PROGRAM.trim_start_matches('/'), &std::fs::read(program)?, 0o755)?;
-    let mut tmp = Header::new_ustar();
-    tmp.set_entry_type(EntryType::Directory);
-    tmp.set_size(0);
-    tmp.set_mode(0o1777);
-    layer.append_data(&mut tmp, "tmp/", io::empty())?;
-    let mut layer = layer.into_inner()?;
-    layer.flush()?;
-    Ok(layer)
+impl Image<'_> {
+    /// The archive as `docker load` takes it.
+    pub(super) fn archive(&self) -> io::Result<Vec<u8>> {
+        let layer = self.layer()?;
+        let diff = Digest::of(&layer).to_string();
+        let labels = self.label.map(|label| json!({ label: self.tag }));
+        let config = json!({
+            "architecture": self.architecture,
+            "os": "linux",
+            "config": { "Entrypoint": [self.entry_point], "Labels": labels, "User": self.user, "WorkingDir": "/" },
+            "rootfs": { "type": "layers", "diff_ids": [diff] },
+            "history": [{ "created_by": "zot-verify" }],
+        })
+        .to_string();
+        let manifest =
+            json!([{ "Config": "config.json", "RepoTags": [self.tag], "Layers": ["layer.tar"] }]).to_string();
+        let mut archive = Builder::new(Vec::new());
+        append(&mut archive, "config.json", config.as_bytes(), 0o644)?;
+        append(&mut archive, "layer.tar", &layer, 0o644)?;
+        append(&mut archive, "manifest.json", manifest.as_bytes(), 0o644)?;
+        archive.into_inner()
+    }
+
+    /// The only layer: the files, and a directory for what is written.
+    fn layer(&self) -> io::Result<Vec<u8>> {
+        let mut layer = Builder::new(Vec::new());
+        for (path, bytes) in &self.files {
+            append(&mut layer, path.trim_start_matches('/'), bytes, 0o755)?;
+        }
+        let mut tmp = Header::new_ustar();
+        tmp.set_entry_type(EntryType::Directory);
+        tmp.set_size(0);
+        tmp.set_mode(0o1777);
+        layer.append_data(&mut tmp, "tmp/", io::empty())?;
+        layer.into_inner()
+    }
 }
 
 /// Times and owners are those of nobody, so that the same program makes the same image.

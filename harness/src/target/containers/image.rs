@@ -9,7 +9,7 @@ use testcontainers::bollard::query_parameters::{
 };
 use testcontainers::bollard::{body_full, errors::Error};
 
-use super::archive::{self, LABEL};
+use super::archive::{Image, LABEL, PROGRAM};
 use super::engine::Engine;
 use super::program;
 use crate::error::Trouble;
@@ -22,7 +22,10 @@ pub const PUBLISHED: &str =
 const FIXTURES: &str = "zot-verify/fixtures";
 
 /// Looks whether the engine has zot's image. It is not pulled: what a lab is made of should not depend on the network.
-pub(in crate::target) async fn present(engine: &Engine, reference: &str) -> Result<(), Trouble> {
+///
+/// # Errors
+/// Trouble with exit code 3, with the command that gets it.
+pub async fn present(engine: &Engine, reference: &str) -> Result<(), Trouble> {
     match engine.api.inspect_image(reference).await {
         Ok(_) => Ok(()),
         Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
@@ -50,15 +53,34 @@ pub(super) async fn fixtures(engine: &Engine, program: &Path) -> Result<String, 
     if engine.api.inspect_image(&tag).await.is_ok() {
         return Ok(tag);
     }
-    let archive = archive::around(program, &tag, &engine.architecture)
-        .map_err(|error| failed("the image of the lab's own servers could not be made", &error))?;
+    let image = Image {
+        tag: &tag,
+        architecture: &engine.architecture,
+        entry_point: PROGRAM,
+        user: "65534:65534",
+        label: Some(LABEL),
+        files: vec![(PROGRAM, bytes)],
+    };
+    load(engine, &image).await?;
+    forget(engine, &tag).await;
+    Ok(tag)
+}
+
+/// Gives the engine an image.
+///
+/// # Errors
+/// Trouble with exit code 3 where the engine does not take it.
+pub async fn load(engine: &Engine, image: &Image<'_>) -> Result<(), Trouble> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Trouble::unknown(format!("{} does not take the image {}", engine.version, image.tag), error.to_string())
+    };
+    let archive = image.archive().map_err(|error| failed(&error))?;
     let quiet = ImportImageOptionsBuilder::default().quiet(true).build();
     let mut loading = engine.api.import_image(quiet, body_full(archive.into()), None);
     while let Some(step) = loading.next().await {
-        step.map_err(|error| failed("the engine does not take the image of the lab's own servers", &error))?;
+        step.map_err(|error| failed(&error))?;
     }
-    forget(engine, &tag).await;
-    Ok(tag)
+    Ok(())
 }
 
 /// Removes the images around other builds of this program. Those in use stay, and nobody needs to know.

@@ -5,14 +5,16 @@
 
 mod archive;
 mod engine;
-pub(super) mod image;
+mod image;
 mod program;
 mod remains;
 mod verify;
 mod yard;
 
+pub use self::archive::Image;
 pub use self::engine::{Engine, Seat, host, listens};
-pub use self::image::PUBLISHED;
+pub use self::image::{PUBLISHED, load, present};
+pub use self::program::{alone, loader};
 pub use self::remains::{remove, sweep};
 pub(super) use self::verify::verify;
 pub(super) use self::yard::{Contained, DIRECTORY, Yard};

@@ -12,7 +12,7 @@ use crate::error::Trouble;
 ///
 /// # Errors
 /// Usage trouble with the command that builds one that does not.
-pub(super) fn alone(program: &Path, architecture: &str) -> Result<(), Trouble> {
+pub fn alone(program: &Path, architecture: &str) -> Result<(), Trouble> {
     let bytes = std::fs::read(program).map_err(|error| unfit(program, &error.to_string(), architecture))?;
     match needs(&bytes) {
         Ok((_, Some(loader))) => {
@@ -24,6 +24,14 @@ pub(super) fn alone(program: &Path, architecture: &str) -> Result<(), Trouble> {
         Ok((_, None)) => Ok(()),
         Err(error) => Err(unfit(program, &format!("it is no program for Linux: {error}"), architecture)),
     }
+}
+
+/// The loader that a program asks for, if it does not run alone.
+///
+/// # Errors
+/// What keeps it from being read as a program for Linux.
+pub fn loader(program: &[u8]) -> io::Result<Option<String>> {
+    needs(program).map(|(_, loader)| loader)
 }
 
 /// The architecture that a program is built for, as images name it, and the loader that it asks for.

@@ -17,7 +17,7 @@ use super::registry::{Registry, ZOT};
 use super::{Lab, LabSpec};
 use crate::error::Trouble;
 use crate::target::adapt::{Credentials, Places, adapt, mirror_only};
-use crate::target::containers::{self, Engine, Yard, image};
+use crate::target::containers::{self, Engine, Yard};
 use crate::target::keeper::Keeper;
 use crate::target::ports;
 use crate::target::zot::Zot;
@@ -122,7 +122,7 @@ impl LabSpec {
     /// zot in a container, with the issuer and the upstream in others, in a network of their own.
     async fn container(&self, reference: &str, name: String, redactor: &Redactor) -> Result<Lab, Trouble> {
         let engine = Engine::connect().await?;
-        image::present(&engine, reference).await?;
+        containers::present(&engine, reference).await?;
         sweep::containers(&engine).await;
         let directory = self.directory(&name);
         let mut keeper = Keeper::new(&self.program, directory.clone()).await.map_err(failed)?;
