@@ -65,7 +65,7 @@ async fn engine(program: &Path) -> Vec<Found> {
                 || "apt-get install docker.io and start dockerd, or podman and `podman system service -t 0`".to_owned(),
                 |socket| format!("export DOCKER_HOST=unix://{}", socket.display()),
             );
-            return vec![Found::missing("engine", trouble.to_string(), cure)];
+            return vec![Found::missing("engine", format!("{}: {}", trouble.what(), trouble.why()), cure)];
         }
     };
     let seat = match &engine.seat {
@@ -80,7 +80,7 @@ async fn engine(program: &Path) -> Vec<Found> {
     };
     let alone = match containers::alone(program, &engine.architecture) {
         Ok(()) => Found::good("static build", format!("this program runs in containers for {}", engine.architecture)),
-        Err(trouble) => Found::missing("static build", trouble.what(), trouble.remedy()),
+        Err(trouble) => Found::missing("static build", trouble.why(), trouble.remedy()),
     };
     vec![Found::good("engine", format!("{} at {}; {seat}", engine.version, engine.host)), image, alone]
 }

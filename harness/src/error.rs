@@ -62,6 +62,12 @@ impl Trouble {
         &self.what
     }
 
+    /// Why, as far as it is known.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        self.why.as_deref().unwrap_or_default()
+    }
+
     /// What to do about it; nothing is an empty text.
     #[must_use]
     pub fn remedy(&self) -> &str {

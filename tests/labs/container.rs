@@ -8,7 +8,11 @@ use libtest_mimic::Failed;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
+use testcontainers::bollard::models::{ContainerCreateBody, HostConfig};
+use testcontainers::bollard::query_parameters::{
+    CreateContainerOptions, ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions,
+};
 use zot_verify::target::containers::{self, Engine, Image};
 use zot_verify::target::zot::Zot;
 
@@ -149,7 +153,8 @@ pub(crate) fn what_is_missing_is_told(_: &Ground, _: &Zot) -> Result<(), Failed>
 fn run(ground: &Ground, temporary: &Path) -> Command {
     let mut command = Command::new(&ground.program);
     support::outside(&mut command, temporary);
-    command.args(["local", "--zot", &format!("image:{}", ground.image)]);
+    // Engines that start many containers at once take their time.
+    command.args(["local", "--timeout", "2m", "--zot", &format!("image:{}", ground.image)]);
     command
 }
 
@@ -171,4 +176,45 @@ fn left(directory: &Path) -> Result<Vec<String>, Failed> {
         left.extend(networks.filter_map(|found| found.name));
         Ok(left)
     })
+}
+
+/// In a container of the engine, as a job's is, a run finds the engine's network, joins that of its lab, and needs nothing
+/// mounted but the engine's socket.
+pub(crate) fn job_container_joins_its_lab(ground: &Ground, _: &Zot) -> Result<(), Failed> {
+    let host = containers::host();
+    let Some(socket) = host.strip_prefix("unix://") else { return Err(format!("{host} is no socket").into()) };
+    // Any run loads the image around this program.
+    let temporary = tempfile::tempdir()?;
+    let output = run(ground, temporary.path()).arg("pull.anonymous").output()?;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let (code, said) = support::runtime()?.block_on(job(socket, &ground.image))?;
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("http://registry.zot-verify.test:"), "{said}");
+    Ok(())
+}
+
+/// Runs `local` in a container beside those that it starts.
+async fn job(socket: &str, zot: &str) -> Result<(i64, Vec<u8>), Failed> {
+    let engine = Engine::connect().await?;
+    let ours = ListImagesOptionsBuilder::default()
+        .filters(&std::collections::HashMap::from([("label", vec!["zot-verify.fixtures"])]))
+        .build();
+    let images = engine.api.list_images(Some(ours)).await?;
+    let image = images.into_iter().next().ok_or("the image around this program is not there")?.id;
+    let words = ["local", "--zot", &format!("image:{zot}"), "--timeout", "2m"].map(str::to_owned);
+    let body = ContainerCreateBody {
+        image: Some(image),
+        cmd: Some(words.into()),
+        user: Some("0:0".into()),
+        env: Some(vec!["DOCKER_HOST=unix:///engine.sock".into()]),
+        host_config: Some(HostConfig { binds: Some(vec![format!("{socket}:/engine.sock")]), ..HostConfig::default() }),
+        ..ContainerCreateBody::default()
+    };
+    let made = engine.api.create_container(None::<CreateContainerOptions>, body).await?;
+    engine.api.start_container(&made.id, None::<StartContainerOptions>).await?;
+    let ended = containers::ended(&engine, &made.id).await;
+    let now = RemoveContainerOptionsBuilder::default().force(true).build();
+    engine.api.remove_container(&made.id, Some(now)).await?;
+    Ok(ended?)
 }

@@ -59,6 +59,7 @@ const IN_CONTAINERS: &[(&str, InContainers)] = &[
     ("same-verdicts", container::same_verdicts),
     ("killed-run-leaves-nothing", container::killed_run_leaves_nothing),
     ("orphans-go-with-the-next-run", container::orphans_go_with_the_next_run),
+    ("job-container-joins-its-lab", container::job_container_joins_its_lab),
     ("what-is-missing-is-told", container::what_is_missing_is_told),
 ];
 

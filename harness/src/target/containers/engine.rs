@@ -4,8 +4,11 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
+use futures_util::StreamExt as _;
 use testcontainers::bollard::Docker;
+use testcontainers::bollard::errors::Error;
 use testcontainers::bollard::models::{ContainerInspectResponse, SystemVersion};
+use testcontainers::bollard::query_parameters::{LogsOptionsBuilder, WaitContainerOptions};
 use testcontainers::core::client::docker_client_instance;
 
 use crate::bounds;
@@ -133,7 +136,38 @@ fn own_ids() -> Vec<String> {
     ids
 }
 
+/// Waits until a container has ended; answers with its exit code.
+pub(super) async fn code(api: &Docker, id: &str) -> Result<i64, Error> {
+    match api.wait_container(id, None::<WaitContainerOptions>).next().await {
+        Some(Ok(ended)) => Ok(ended.status_code),
+        // bollard makes an error of every code but 0.
+        Some(Err(Error::DockerContainerWaitError { code, .. })) => Ok(code),
+        Some(Err(error)) => Err(error),
+        None => Err(Error::IOError { err: io::ErrorKind::UnexpectedEof.into() }),
+    }
+}
+
+/// Waits until a container has ended; answers with its exit code and the last lines that it wrote.
+///
+/// # Errors
+/// What the engine says of a container that it lost.
+pub async fn ended(engine: &Engine, id: &str) -> Result<(i64, Vec<u8>), Error> {
+    let code = code(&engine.api, id).await?;
+    Ok((code, log(&engine.api, id).await))
+}
+
+/// The last lines that a container wrote.
+pub(super) async fn log(api: &Docker, id: &str) -> Vec<u8> {
+    let all = LogsOptionsBuilder::default().stdout(true).stderr(true).tail("200").build();
+    let mut log = Vec::new();
+    let mut lines = api.logs(id, Some(all));
+    while let Some(Ok(line)) = lines.next().await {
+        log.extend_from_slice(&line.into_bytes());
+    }
+    log
+}
+
 /// What an engine's answer means for people.
-pub(super) fn said(error: &testcontainers::bollard::errors::Error) -> io::Error {
+pub(super) fn said(error: &Error) -> io::Error {
     io::Error::other(error.to_string())
 }

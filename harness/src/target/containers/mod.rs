@@ -12,7 +12,7 @@ mod verify;
 mod yard;
 
 pub use self::archive::Image;
-pub use self::engine::{Engine, Seat, host, listens};
+pub use self::engine::{Engine, Seat, ended, host, listens};
 pub use self::image::{PUBLISHED, load, present};
 pub use self::program::{alone, loader};
 pub use self::remains::{remove, sweep};

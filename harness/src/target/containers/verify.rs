@@ -1,16 +1,20 @@
-//! `zot verify` in a container.
+//! `zot verify` in a container, which ends before anybody could look at it: Podman calls such a container "stopped",
+//! which testcontainers does not know, so nothing here asks for its state.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use testcontainers::core::WaitFor;
-use testcontainers::core::wait::ExitWaitStrategy;
-use testcontainers::runners::AsyncRunner as _;
-use testcontainers::{GenericImage, ImageExt as _};
+use testcontainers::bollard::body_full;
+use testcontainers::bollard::errors::Error;
+use testcontainers::bollard::models::{ContainerCreateBody, HostConfig};
+use testcontainers::bollard::query_parameters::{
+    CreateContainerOptions, RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
+};
 
-use super::engine::Engine;
+use super::engine::{Engine, ended};
 use super::image;
 use super::remains::Labels;
-use super::yard::{DIRECTORY, split};
+use super::yard::DIRECTORY;
 use crate::bounds;
 use crate::error::Trouble;
 
@@ -25,23 +29,39 @@ pub(in crate::target) async fn verify(
             .cure("check that the image's entry point is zot")
     };
     image::present(engine, reference).await?;
-    let (name, tag) = split(reference);
-    let container = GenericImage::new(name, tag)
-        .with_wait_for(WaitFor::exit(ExitWaitStrategy::new()))
-        .with_cmd(["verify".to_owned(), format!("{DIRECTORY}/config.json")])
-        .with_labels(Labels::new("verify", "verify", directory).map())
-        .with_host_config_modifier(|host| {
-            host.publish_all_ports = Some(false);
-            host.network_mode = Some("none".into());
-        })
-        .with_startup_timeout(bounds::ZOT_COMMAND)
-        .with_copy_to(DIRECTORY, directory.to_owned())
-        .start()
-        .await
-        .map_err(|error| failed(&error))?;
-    let code = container.exit_code().await.map_err(|error| failed(&error))?;
-    let mut said = container.stdout_to_vec().await.map_err(|error| failed(&error))?;
-    said.extend(container.stderr_to_vec().await.map_err(|error| failed(&error))?);
-    container.rm().await.map_err(|error| failed(&error))?;
-    Ok((code == Some(0), said))
+    let given = archive(directory).map_err(|error| failed(&error))?;
+    let body = ContainerCreateBody {
+        image: Some(reference.to_owned()),
+        cmd: Some(vec!["verify".into(), format!("{DIRECTORY}/config.json")]),
+        labels: Some(labels(directory)),
+        host_config: Some(HostConfig { network_mode: Some("none".into()), ..HostConfig::default() }),
+        ..ContainerCreateBody::default()
+    };
+    let made =
+        engine.api.create_container(None::<CreateContainerOptions>, body).await.map_err(|error| failed(&error))?;
+    let ended = tokio::time::timeout(bounds::ZOT_COMMAND, run(engine, &made.id, given)).await;
+    let now = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+    let removed = engine.api.remove_container(&made.id, Some(now)).await;
+    let ended = ended.map_err(|late| failed(&late))?.map_err(|error| failed(&error))?;
+    removed.map_err(|error| failed(&error))?;
+    Ok(ended)
+}
+
+fn labels(directory: &Path) -> HashMap<String, String> {
+    Labels::new("verify", "verify", directory).map()
+}
+
+async fn run(engine: &Engine, id: &str, given: Vec<u8>) -> Result<(bool, Vec<u8>), Error> {
+    let root = UploadToContainerOptionsBuilder::default().path("/").build();
+    engine.api.upload_to_container(id, Some(root), body_full(given.into())).await?;
+    engine.api.start_container(id, None::<StartContainerOptions>).await?;
+    let (code, said) = ended(engine, id).await?;
+    Ok((code == 0, said))
+}
+
+/// A directory as a container gets it.
+fn archive(directory: &Path) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_dir_all(DIRECTORY.trim_start_matches('/'), directory)?;
+    archive.into_inner()
 }

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use futures_util::StreamExt as _;
-use testcontainers::bollard::container::LogOutput;
 use testcontainers::bollard::models::{NetworkConnectRequest, NetworkCreateRequest, PortBinding};
-use testcontainers::bollard::query_parameters::{LogsOptionsBuilder, WaitContainerOptions};
 use testcontainers::core::{ContainerPort, Host, WaitFor};
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt as _};
@@ -15,7 +12,7 @@ use tokio::sync::watch;
 use zot_verify_fixtures::issuer::IssuerSpec;
 use zot_verify_fixtures::upstream;
 
-use super::engine::{Engine, Seat};
+use super::engine::{self, Engine, Seat};
 use super::image;
 use super::remains::Labels;
 use crate::bounds;
@@ -264,17 +261,7 @@ impl Contained {
 
     /// The last lines of the registry's log, shortened to what people need of them.
     pub(in crate::target) async fn last_words(&self) -> String {
-        let all = LogsOptionsBuilder::default().stdout(true).stderr(true).tail("200").build();
-        let mut log = Vec::new();
-        let mut lines = self.engine.api.logs(self.container.id(), Some(all));
-        while let Some(Ok(line)) = lines.next().await {
-            let (LogOutput::StdOut { message }
-            | LogOutput::StdErr { message }
-            | LogOutput::StdIn { message }
-            | LogOutput::Console { message }) = line;
-            log.extend_from_slice(&message);
-        }
-        keeper::last_words(&log)
+        keeper::last_words(&engine::log(&self.engine.api, self.container.id()).await)
     }
 
     /// Removes the containers. The network is the reaper's.
@@ -286,20 +273,15 @@ impl Contained {
 }
 
 async fn listen(engine: Engine, id: String, tell: watch::Sender<Option<String>>) {
-    let mut waiting = engine.api.wait_container(&id, None::<WaitContainerOptions>);
-    let how = match waiting.next().await {
-        Some(Ok(ended)) => format!("ended with code {}", ended.status_code),
-        // bollard makes an error of every code but 0.
-        Some(Err(testcontainers::bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
-            format!("ended with code {code}")
-        }
-        Some(Err(_)) | None => "was lost by the engine".to_owned(),
+    let how = match engine::code(&engine.api, &id).await {
+        Ok(code) => format!("ended with code {code}"),
+        Err(error) => format!("was lost by the engine: {error}"),
     };
     tell.send_replace(Some(how));
 }
 
 /// The name and the tag, which testcontainers joins again with a colon. A digest is a tag to it, without the last colon.
-pub(super) fn split(reference: &str) -> (&str, &str) {
+fn split(reference: &str) -> (&str, &str) {
     let (name, rest) = match reference.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),
         _ => (reference, "latest"),
