@@ -136,7 +136,13 @@ async fn open(what: What<'_>, listen: SocketAddr) -> Result<(Server, String), Tr
 }
 
 fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, Trouble> {
-    serde_json::from_str(&read(path)?).map_err(|error| unreadable(path, &error))
+    serde_json::from_str(&read(path)?).map_err(|error| {
+        let said = error.to_string();
+        // What else serde says may repeat what stands there, and that may be a secret.
+        let harmless = ["missing field", "unknown field"].iter().any(|begin| said.starts_with(begin));
+        let place = format!("line {}, column {} is not as expected", error.line(), error.column());
+        unreadable(path, if harmless { &said } else { &place })
+    })
 }
 
 fn read(path: &Path) -> Result<String, Trouble> {

@@ -136,8 +136,7 @@ fn zots() {
         "local --zot ./not-executable",
         "local --zot ./directory",
         "ZOT_VERIFY_ZOT=./missing local",
-        "local --zot image",
-        "ZOT_VERIFY_ZOT=image:ghcr.io/project-zot/zot:v2.1.20 self-test",
+        "local --zot image:",
     ];
     assert_told!(house.refused(2, &lines));
 }
@@ -146,6 +145,38 @@ fn zots() {
 fn no_zot_is_never_the_stand_in() {
     let house = House::new();
     assert_told!(house.refused(3, &["PATH=/nowhere local", "ZOT_VERIFY_ZOT= self-test"]));
+}
+
+#[test]
+fn no_engine() {
+    let house = House::new();
+    let lines = [
+        "local --zot image",
+        "ZOT_VERIFY_ZOT=image:zot:v1 self-test",
+        "DOCKER_HOST=ssh://somewhere local --zot image",
+        "DOCKER_HOST=/run/engine.sock local --zot image",
+    ];
+    assert_told!(house.refused(3, &lines));
+}
+
+#[test]
+fn what_a_doctor_misses() {
+    let house = House::new();
+    let told = house.run("PATH=/nowhere doctor");
+    assert_eq!(told.code, Some(3));
+    assert!(told.out.contains("no container engine answers at unix:///nowhere/docker.sock"), "{}", told.out);
+    assert!(told.out.contains("finds no zot here"), "{}", told.out);
+    house.zot("zot", "");
+    let told = house.run("ZOT_VERIFY_ZOT=./zot doctor");
+    assert_eq!(told.code, Some(0));
+    assert!(told.out.contains("/zot (ZOT_VERIFY_ZOT)"), "{}", told.out);
+}
+
+#[test]
+fn what_is_served_must_be_described() {
+    let house = House::new();
+    house.file("issuer.json", r#"{"client_id":"zot"}"#);
+    assert_told!(house.refused(2, &["serve issuer --spec missing.json", "serve issuer --spec issuer.json"]));
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl Zot {
     /// Why `zot verify` refuses the built-in configuration with this key; `None` when it takes it.
     async fn verify(&self, key: MetricsKey) -> Result<Option<String>, Trouble> {
         let failed = |error: std::io::Error| {
-            Trouble::unknown(format!("`zot verify` could not be run by {}", self.name()), error.to_string())
+            Trouble::unknown(format!("`{} verify` could not be run", self.name()), error.to_string())
                 .cure("check that it is a zot for this machine")
         };
         let directory = sweep::Temporary::new().map_err(failed)?;
