@@ -148,6 +148,11 @@ async fn the_examples_for_services_check_and_mise_run() {
     let script = format!("usage_format=brief '{}'", task.display());
     let output = tokio::task::block_in_place(|| bash(directory.path(), &script));
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+
+    // A key that is not there is no reason to look at less.
+    let script = format!("ZOT_CI_API_KEY='' usage_mode=smoke '{}'", task.display());
+    let output = tokio::task::block_in_place(|| bash(directory.path(), &script));
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
 }
 
 #[test]
