@@ -10,6 +10,7 @@ use zot_verify_model::Account;
 use crate::checks::mirror::Pulled;
 use crate::checks::pull::{Stage, Walk};
 use crate::checks::push_key::Pushed;
+use crate::checks::tls::Looked;
 use crate::ledger::Ledger;
 use crate::login::Begun;
 use crate::login::people::{ADMIN, CI, People, Person};
@@ -44,6 +45,8 @@ pub struct Setup {
     pub scrape: OnceCell<Result<Arc<Exchange>, Halt>>,
     /// Whether a live registry refuses anybody's request to delete.
     pub closed: OnceCell<Result<bool, Halt>>,
+    /// What was seen of the registry's certificate.
+    pub tls: OnceCell<Result<Arc<Looked>, Halt>>,
     /// What CI has pushed.
     pub pushed: OnceCell<Result<Arc<Pushed>, Halt>>,
     /// The issuer's own description.

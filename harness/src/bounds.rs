@@ -94,6 +94,18 @@ pub const KEY_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// How long after a refused write it is looked again whether it was done all the same; every run waits this long once.
 pub const MOMENT: Duration = Duration::from_millis(60);
 
+/// The longest name of a certificate that is told, in bytes.
+pub const CERTIFICATE_NAME: usize = 200;
+
+/// How many of its names are told.
+pub const CERTIFICATE_NAMES: usize = 4;
+
+/// From when on a certificate's end is near enough to say so.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// From when on it is too near: over a weekend nobody renews it by hand.
+pub const CERTIFICATE_END: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
 /// How many older tags are looked at before and after a push.
 pub const OLD_TAGS: usize = 8;
 

@@ -3,7 +3,7 @@
 use crate::check::{Check, Part, Saboteur};
 use crate::checks::{
     admin, apikey, apikey_expiry, apikey_limits, cookies, credentials, immutable, login, metrics, mirror, mirror_paths,
-    new_tags, personas, pull, push, push_key, race, session, version,
+    new_tags, personas, pull, push, push_key, race, session, tls, version,
 };
 use crate::error::Trouble;
 use crate::settings::nearest;
@@ -28,6 +28,7 @@ pub const CHECKS: &[&Check] = &[
     &mirror::CHECK,
     &mirror_paths::CHECK,
     &metrics::CHECK,
+    &tls::CHECK,
     &version::CHECK,
 ];
 

@@ -112,10 +112,14 @@ pub enum Need {
     Session,
     /// An API key that works, made in a session; judged by `apikey.create/works`.
     Key,
+    /// A certificate that is believed, which every part needs without saying so; judged by `transport.tls`.
+    Belief,
 }
 
 /// What a saboteur takes that keeps everybody from a session.
 pub const LOST_SESSION: &[Need] = &[Need::Session];
+/// What a saboteur takes that keeps everybody from asking anything.
+pub const LOST_BELIEF: &[Need] = &[Need::Belief];
 /// What a saboteur takes that keeps everybody from a key.
 pub const LOST_KEY: &[Need] = &[Need::Key];
 
@@ -158,7 +162,7 @@ impl Saboteur {
     #[must_use]
     pub fn blinds(&self, id: &str, needs: &[Need]) -> bool {
         let lost = |need: &Need| self.takes.iter().any(|taken| need.is_lost_with(*taken));
-        self.blinds.contains(&id) || needs.iter().any(lost)
+        self.blinds.contains(&id) || self.takes.contains(&Need::Belief) || needs.iter().any(lost)
     }
 }
 
@@ -180,6 +184,16 @@ macro_rules! saboteur {
             turns: $turns,
             blinds: $blinds,
             takes: &[],
+        }
+    };
+    ($name:literal, given $given:expr, $faults:expr, $turns:expr, takes $takes:expr $(,)?) => {
+        $crate::check::Saboteur {
+            name: $name,
+            given: $given,
+            faults: $faults,
+            turns: $turns,
+            blinds: &[],
+            takes: $takes,
         }
     };
     ($name:literal, $faults:expr, $turns:expr, takes $takes:expr $(,)?) => {

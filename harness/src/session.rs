@@ -9,13 +9,14 @@ use tokio::sync::watch;
 use zot_verify_model::Secret;
 
 use crate::bench::{Bench, Setup};
+use crate::checks::tls;
 use crate::error::Trouble;
 use crate::ledger::Ledger;
 use crate::report::{Reporter, printable};
 use crate::run::event::{Counts, Event, Header, Summary};
 use crate::run::exit::Exit;
 use crate::run::note::Note;
-use crate::run::outcome::CheckOutcome;
+use crate::run::outcome::{CheckOutcome, Halt};
 use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
 use crate::run::runner::{self, End};
@@ -71,12 +72,12 @@ impl Session {
     pub async fn open(settings: &Settings, around: &Surroundings) -> Result<Self, Trouble> {
         let intent = Arc::new(settings.intent.clone());
         match &settings.target {
-            Target::Local { zot } => {
+            Target::Local { zot, caddy } => {
                 let config = match &settings.config {
                     Some(config) => config.clone(),
                     None => builtin::config(zot.metrics_key().await?),
                 };
-                let spec = lab_spec(zot.clone(), config, &intent, around)?;
+                let spec = lab_spec(zot.clone(), config, &intent, around)?.behind(caddy.clone());
                 let mut session = Self::lab(&spec, intent, around).await?;
                 if settings.config.is_some() {
                     session.changes = session.lab.as_ref().map(|lab| lab.changes().to_vec()).unwrap_or_default();
@@ -90,6 +91,12 @@ impl Session {
                     .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
                 let deployment =
                     live::open(&wire, &intent, settings.config.as_ref(), &settings.accounts, *wait).await?;
+                if let Err(Halt::Error(why)) = &deployment.mgmt
+                    && !settings.plan()?.contains(&tls::CHECK)
+                {
+                    return Err(Trouble::unknown(format!("nothing is asked of {url}"), why.clone())
+                        .cure(format!("{} says what is wrong; --ca names an authority of your own", tls::CHECK.id)));
+                }
                 let permissions = settings.permissions();
                 let ledger = match &settings.ledger {
                     Some(place) if permissions.creates() => Ledger::new(place, &around.run, url.as_str()),
@@ -249,7 +256,7 @@ async fn watched(
 
 fn not_open(target: &Target, limit: Duration) -> Trouble {
     let name = match target {
-        Target::Local { zot } => zot.name(),
+        Target::Local { zot, .. } => zot.name(),
         Target::Live { url, .. } => url.to_string(),
     };
     let limit = humantime::format_duration(limit);

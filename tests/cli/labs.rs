@@ -54,3 +54,19 @@ fn what_is_no_zot_for_this_machine() {
     house.file("zot", "\u{7f}no program");
     assert_told!(house.refused(3, &["local --zot ./zot"]));
 }
+
+#[test]
+fn what_is_no_caddy() {
+    let house = House::new();
+    assert_told!(house.refused(3, &["local --zot embedded --caddy"]));
+    std::fs::create_dir(house.work().join("silent")).unwrap();
+    // As caddy v2.6.2 says it (recorded).
+    house.program(
+        "caddy",
+        "echo 'Error: adapting config using caddyfile: Caddyfile:4: unrecognized global option: x'; exit 1",
+    );
+    house.program("silent/caddy", "exit 3");
+    assert_told!(
+        house.refused(3, &["PATH=. local --zot embedded --caddy", "PATH=silent local --zot embedded --caddy"])
+    );
+}

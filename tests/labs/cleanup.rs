@@ -90,13 +90,13 @@ pub(crate) fn killed_start_leaves_nothing() -> Result<(), Failed> {
     Ok(())
 }
 
-fn end(run: &mut Child, signal: Signal) -> Result<Option<i32>, Failed> {
+pub(crate) fn end(run: &mut Child, signal: Signal) -> Result<Option<i32>, Failed> {
     let pid = Pid::from_raw(i32::try_from(run.id())?).ok_or("no pid")?;
     kill_process(pid, signal)?;
     Ok(run.wait()?.code())
 }
 
-fn lab_file(temporary: &Path, name: &str) -> bool {
+pub(crate) fn lab_file(temporary: &Path, name: &str) -> bool {
     let entries = std::fs::read_dir(temporary).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| entry.path().join(name).exists())
 }

@@ -4,6 +4,7 @@
 //! do those in containers where no engine listens.
 
 mod bite;
+mod caddy;
 mod clean;
 mod cleanup;
 mod container;
@@ -51,6 +52,10 @@ const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
 ];
 
+/// What needs a Caddy, and runs on both.
+const BEHIND_CADDY: &[(&str, Scenario)] =
+    &[("same-verdicts", caddy::verdicts_are_the_same), ("killed-run-leaves-nothing", caddy::killed_run_leaves_nothing)];
+
 /// A scenario with an engine, an image of a zot, and that zot.
 type InContainers = fn(&container::Ground, &Zot) -> Result<(), Failed>;
 
@@ -87,6 +92,16 @@ fn main() {
             Ok(zot) => scenario(zot).map(|()| Completion::Completed),
             Err(reason) => Ok(Completion::ignored_with(reason)),
         }));
+    }
+    for (name, scenario) in BEHIND_CADDY {
+        for (kind, zot) in [("stand-in", Ok(Zot::Embedded)), ("zot", zot.clone())] {
+            trials.push(Trial::ignorable_test(format!("caddy::{kind}::{name}"), move || {
+                match (caddy::missing(), zot.clone()) {
+                    (None, Ok(zot)) => scenario(&zot).map(|()| Completion::Completed),
+                    (Some(reason), _) | (_, Err(reason)) => Ok(Completion::ignored_with(reason)),
+                }
+            }));
+        }
     }
     for (name, scenario) in IN_CONTAINERS {
         let zot = zot.clone();

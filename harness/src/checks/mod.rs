@@ -21,4 +21,5 @@ pub mod push_key;
 pub mod pushing;
 pub mod race;
 pub mod session;
+pub mod tls;
 pub mod version;

@@ -169,7 +169,7 @@ impl Trap {
 }
 
 fn named(deployment: &Deployment, _: &[CheckOutcome]) -> Judged {
-    let answer = &deployment.mgmt;
+    let answer = deployment.mgmt.as_ref().map_err(Clone::clone)?;
     let expected = "GET /v2/_zot/ext/mgmt names releaseTag and commit";
     match (&deployment.zot_version, &deployment.zot_commit) {
         (Some(version), Some(commit)) => Ok(Proof::of(format!("{version}, commit {commit}"), answer)),
@@ -183,6 +183,7 @@ fn named(deployment: &Deployment, _: &[CheckOutcome]) -> Judged {
 }
 
 fn explained(deployment: &Deployment, outcomes: &[CheckOutcome]) -> Judged {
+    let mgmt = deployment.mgmt.as_ref().map_err(Clone::clone)?;
     let version = deployment.zot_version.as_deref().unwrap_or_default();
     let Some(release) = Release::parse(version) else {
         return Err(Halt::Skip("needs a release to compare with; zot names none".into()));
@@ -195,7 +196,7 @@ fn explained(deployment: &Deployment, outcomes: &[CheckOutcome]) -> Judged {
     if let Some(odd) = open.iter().find(|trap| !trap.is_in(release)) {
         let expected = format!("{release} does not have the trap {}, which {}", odd.name, odd.absence(release));
         let cause = "a build between two releases carries the older one's name; trust the commit and the behaviour";
-        return Err(Breach::new(expected, odd.cause, &deployment.mgmt).because(cause, None).into());
+        return Err(Breach::new(expected, odd.cause, mgmt).because(cause, None).into());
     }
     let names = |traps: &[&&Trap]| match traps {
         [] => "none".to_owned(),
@@ -205,7 +206,7 @@ fn explained(deployment: &Deployment, outcomes: &[CheckOutcome]) -> Judged {
     if !unseen.is_empty() {
         said = format!("{said}; not looked at: {}", names(&unseen));
     }
-    Ok(Proof::of(said, &deployment.mgmt))
+    Ok(Proof::of(said, mgmt))
 }
 
 #[cfg(test)]

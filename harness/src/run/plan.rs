@@ -66,6 +66,12 @@ impl Plan {
             .collect();
         Ok(Self { checks })
     }
+
+    /// Whether a check is selected.
+    #[must_use]
+    pub fn contains(&self, check: &Check) -> bool {
+        self.checks.iter().any(|planned| planned.check.id == check.id)
+    }
 }
 
 /// The ids that any of `patterns` matches.

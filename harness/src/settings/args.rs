@@ -166,6 +166,9 @@ pub struct LocalArgs {
     /// `image` (the published release, in a container) or `image:REF`
     #[arg(long, value_name = "ZOT", default_value = "auto")]
     pub zot: String,
+    /// Reach it as people do, over https through a Caddy in front; takes `caddy` on the PATH
+    #[arg(long, env = "ZOT_VERIFY_CADDY", value_parser = switch)]
+    pub caddy: bool,
     /// zot's own configuration
     #[command(flatten)]
     pub config: ConfigArgs,

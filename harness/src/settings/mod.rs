@@ -28,7 +28,7 @@ use crate::error::Trouble;
 use crate::ledger::Place;
 use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
-use crate::target::zot::Zot;
+use crate::target::zot::{Zot, on_path};
 use crate::target::{Residue, is_repository};
 use crate::wire::Trust;
 
@@ -70,6 +70,8 @@ pub enum Target {
     Local {
         /// What serves its registry.
         zot: Zot,
+        /// The Caddy in front of it, if there is one.
+        caddy: Option<PathBuf>,
     },
     /// An existing registry.
     Live {
@@ -166,9 +168,10 @@ impl Settings {
         let intent = intent(&args.run, &mut chooser)?;
         let (zot, from) = zot(&args.zot)?;
         chooser.tell("zot", zot.name(), from);
+        let caddy = chooser.switch("caddy", args.caddy, false).then(caddy).transpose()?;
         let config = config(&args.config, &mut chooser)?;
         let people = Environment { accounts: Accounts::default(), ..Environment::of_process()? };
-        Ok(Self::with(&args.run, args.ids.clone(), intent, Target::Local { zot }, config, people, chooser))
+        Ok(Self::with(&args.run, args.ids.clone(), intent, Target::Local { zot, caddy }, config, people, chooser))
     }
 
     /// What `live` means.
@@ -352,6 +355,15 @@ pub fn zot(word: &str) -> Result<(Zot, &'static str), Trouble> {
         _ => "flag",
     };
     Ok((zot, from))
+}
+
+fn caddy() -> Result<PathBuf, Trouble> {
+    // It runs in a directory of its own.
+    let found = on_path(Path::new("caddy")).map(|found| std::path::absolute(&found).unwrap_or(found));
+    found.ok_or_else(|| {
+        Trouble::unknown("no caddy was found", "--caddy puts one in front of the lab, and there is none on the PATH")
+            .cure("install it: `apt-get install caddy` on Debian and Ubuntu")
+    })
 }
 
 /// Whether a word is meant as a URL. No id has these signs; a URL that is mistaken for one would be called unknown, and

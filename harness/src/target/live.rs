@@ -33,6 +33,7 @@ pub async fn open(
         known_by: KnownBy::of_config(config, provider_key),
         external_url: external.as_str().trim_end_matches('/').to_owned(),
         https: external.scheme() == "https",
+        fronted: false,
         stand_in: false,
         made_of: None,
         issuer: intent.issuer.clone(),

@@ -81,6 +81,8 @@ pub struct Deployment {
     pub external_url: String,
     /// Whether people reach it over https; a lab stands for the registry whose configuration it was given.
     pub https: bool,
+    /// Whether a lab's registry stands behind a program that answers for it where it can.
+    pub fronted: bool,
     /// Whether it is the embedded stand-in and not zot.
     pub stand_in: bool,
     /// The program that was started, or `embedded`.
@@ -113,8 +115,8 @@ pub struct Deployment {
     pub zot_version: Option<String>,
     /// The commit that zot names.
     pub zot_commit: Option<String>,
-    /// What `/v2/_zot/ext/mgmt` answered.
-    pub mgmt: Arc<Exchange>,
+    /// What `/v2/_zot/ext/mgmt` answered; an error where the registry's certificate is not believed.
+    pub mgmt: Result<Arc<Exchange>, Halt>,
 }
 
 /// The claim from which zot takes a person's name (`claimMapping.username`; the e-mail until v2.1.10).

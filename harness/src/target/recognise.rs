@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::bounds;
 use crate::error::Trouble;
 use crate::patience::Patience;
-use crate::wire::{Exchange, Request, Wire, WireError, challenge};
+use crate::run::outcome::Halt;
+use crate::wire::{Exchange, Request, Silence, Wire, WireError, challenge};
 
 /// What a registry says of itself.
 #[derive(Debug)]
@@ -19,8 +20,9 @@ pub struct Recognition {
     pub commit: Option<String>,
     /// The keys of the OpenID providers that zot names.
     pub providers: Vec<String>,
-    /// What `/v2/_zot/ext/mgmt` answered.
-    pub mgmt: Arc<Exchange>,
+    /// What `/v2/_zot/ext/mgmt` answered; an error where the registry's certificate is not believed, and nothing was
+    /// asked.
+    pub mgmt: Result<Arc<Exchange>, Halt>,
 }
 
 /// Whom the registry belongs to.
@@ -35,7 +37,9 @@ pub enum Whose {
 /// Waits until `GET /v2/` shows a registry, for at most `wait`, and asks zot what it is.
 ///
 /// Ready is 200, or 401 with a challenge, with the version field of the distribution API (distribution-spec,
-/// "Determining Support"; zot v2.1.20 sends it on the 200). Refused connections, 502 and 503 are asked again.
+/// "Determining Support"; zot v2.1.20 sends it on the 200). Refused connections, 502 and 503 are asked again. A
+/// certificate that is not believed ends the questions, and is no trouble of ours: from then on the wire shuns the
+/// registry.
 ///
 /// # Errors
 /// Trouble with exit code 3 when nothing answers in time, or what answers is no registry.
@@ -47,7 +51,10 @@ pub async fn recognise(wire: &Wire, wait: Duration, whose: Whose) -> Result<Reco
             Ok(answer) if matches!(answer.status(), 502 | 503) => no_registry(wire, &answer),
             Ok(answer) if whose == Whose::Ours => no_registry(wire, &answer),
             Ok(answer) => return Err(no_registry(wire, &answer)),
-            Err(error @ WireError::NoAnswer { refused: true, .. }) => no_answer(wire, &error, wait),
+            Err(error @ WireError::NoAnswer { silence: Silence::Refused, .. }) => no_answer(wire, &error, wait),
+            Err(WireError::NoAnswer { silence: Silence::Untrusted, why, .. }) => {
+                return Ok(Recognition::none(wire, &why));
+            }
             Err(error) if whose == Whose::Ours => no_answer(wire, &error, wait),
             Err(error) => return Err(no_answer(wire, &error, wait)),
         };
@@ -63,8 +70,18 @@ pub async fn recognise(wire: &Wire, wait: Duration, whose: Whose) -> Result<Reco
         version: word("releaseTag"),
         commit: word("commit"),
         providers: providers.map(|providers| providers.keys().cloned().collect()).unwrap_or_default(),
-        mgmt,
+        mgmt: Ok(mgmt),
     })
+}
+
+impl Recognition {
+    /// Nothing is known of a registry whose certificate is not believed, and it is not asked again: that is for the
+    /// check of the certificate to judge, and everything else cannot be told.
+    fn none(wire: &Wire, why: &str) -> Self {
+        wire.shun(format!("the registry's certificate is not believed: {why}"));
+        let why = wire.shunned().unwrap_or_default().to_owned();
+        Self { version: None, commit: None, providers: Vec::new(), mgmt: Err(Halt::Error(why)) }
+    }
 }
 
 fn is_registry(answer: &Exchange) -> bool {

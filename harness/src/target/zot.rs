@@ -42,7 +42,7 @@ impl Zot {
     }
 
     fn found(path: Option<&std::ffi::OsStr>) -> Result<Self, Trouble> {
-        if let Some(program) = on_path(path) {
+        if let Some(program) = zot_on(path) {
             return Ok(Self::Program(program));
         }
         if containers::listens() {
@@ -67,7 +67,7 @@ impl Zot {
     }
 
     fn program(path: &Path, from: &str) -> Result<Self, Trouble> {
-        let found = if path.components().count() > 1 { Some(path.to_owned()) } else { on_path_named(path) };
+        let found = if path.components().count() > 1 { Some(path.to_owned()) } else { on_path_or_here(path) };
         match found.filter(|found| is_program(found)) {
             Some(found) => Ok(Self::Program(std::path::absolute(&found).unwrap_or(found))),
             None => Err(Trouble::usage(
@@ -206,15 +206,20 @@ pub fn unknown_keys(config: &ZotConfig, said: &str) -> Option<String> {
     (!keys.is_empty()).then(|| keys.join("\n"))
 }
 
-fn on_path(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
+fn zot_on(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
     std::env::split_paths(path?).map(|directory| directory.join("zot")).find(|candidate| is_program(candidate))
 }
 
-fn on_path_named(name: &Path) -> Option<PathBuf> {
+/// The program of this name, where a shell finds one.
+#[must_use]
+pub fn on_path(name: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    let local = PathBuf::from(".").join(name);
+    std::env::split_paths(&path).map(|at| at.join(name)).find(|found| is_program(found))
+}
+
+fn on_path_or_here(name: &Path) -> Option<PathBuf> {
     // As a shell does: a program in the working directory must not shadow one on the PATH.
-    std::env::split_paths(&path).map(|at| at.join(name)).chain([local]).find(|found| is_program(found))
+    on_path(name).or_else(|| Some(PathBuf::from(".").join(name)).filter(|found| is_program(found)))
 }
 
 fn is_program(path: &Path) -> bool {

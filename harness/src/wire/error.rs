@@ -14,8 +14,8 @@ pub enum WireError {
         request: String,
         /// What kept the answer away, in words.
         why: String,
-        /// Whether nobody listened at all.
-        refused: bool,
+        /// What kind of trouble that was.
+        silence: Silence,
     },
     /// A status came, and then not the body that it announced: the registry's breach.
     #[error("{request} answered {status}, but {body}")]
@@ -27,6 +27,17 @@ pub enum WireError {
         /// What was wrong with the body.
         body: BodyError,
     },
+}
+
+/// Why nothing was answered, as far as it makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Nobody listened at all.
+    Refused,
+    /// The server's certificate is not believed.
+    Untrusted,
+    /// Any other trouble.
+    Other,
 }
 
 /// What is wrong with a body.
@@ -42,29 +53,29 @@ pub enum BodyError {
 
 impl WireError {
     pub(super) fn new(error: &reqwest::Error, request: &str, redactor: &Redactor) -> Self {
-        let refused = io_kind(error) == Some(std::io::ErrorKind::ConnectionRefused);
+        let silence = Silence::of(error);
         let why = if error.is_timeout() {
             "no complete answer in time".to_owned()
         } else {
             redactor.redact(&innermost(error))
         };
-        Self::NoAnswer { request: redactor.redact_url(request), why, refused }
+        Self::NoAnswer { request: redactor.redact_url(request), why, silence }
     }
 
     pub(super) fn unsendable(request: &str, error: &http::Error, redactor: &Redactor) -> Self {
         let why = format!("a header field cannot be sent: {error}");
-        Self::NoAnswer { request: redactor.redact_url(request), why, refused: false }
+        Self::NoAnswer { request: redactor.redact_url(request), why, silence: Silence::Other }
     }
 
     /// A request that was not sent, because a secret in it would have gone where it must not.
     pub(super) fn withheld(request: &str, why: &str, redactor: &Redactor) -> Self {
         let request = redactor.redact_url(request);
-        Self::NoAnswer { request, why: format!("not sent: {why}"), refused: false }
+        Self::NoAnswer { request, why: format!("not sent: {why}"), silence: Silence::Other }
     }
 
     /// No answer to a request that was held back, and why.
     pub(super) fn silent(request: &str, why: &str, redactor: &Redactor) -> Self {
-        Self::NoAnswer { request: redactor.redact_url(request), why: redactor.redact(why), refused: false }
+        Self::NoAnswer { request: redactor.redact_url(request), why: redactor.redact(why), silence: Silence::Other }
     }
 
     /// Trouble met after the status had arrived. A timeout is still no answer; anything else is a body cut short.
@@ -109,13 +120,27 @@ fn innermost(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
-    let mut at: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = at {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return Some(io.kind());
+impl Silence {
+    /// The kind of trouble that stands somewhere in a chain of errors.
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut at = Some(error);
+        while let Some(error) = at {
+            if matches!(
+                error.downcast_ref(),
+                Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+            ) {
+                return Self::Untrusted;
+            }
+            let Some(io) = error.downcast_ref::<std::io::Error>() else {
+                at = error.source();
+                continue;
+            };
+            if io.kind() == std::io::ErrorKind::ConnectionRefused {
+                return Self::Refused;
+            }
+            // What it wraps is not its source; the source of that is.
+            at = io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
         }
-        at = error.source();
+        Self::Other
     }
-    None
 }

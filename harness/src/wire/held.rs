@@ -18,7 +18,6 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -53,26 +52,14 @@ impl Wire {
     /// in the bound on requests in flight: it would be in the way of those that it waits for.
     ///
     /// # Errors
-    /// As [`Wire::send`]; and for any URL but one of plain http, as that of a lab is.
+    /// As [`Wire::send`].
     pub async fn hold(&self, request: Request) -> Result<Hold, WireError> {
         let body = request.body.clone().unwrap_or_default();
         let mut out = self.shared.outgoing(request)?;
         out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         let silent = |why: &dyn fmt::Display| WireError::silent(&out.line, &why.to_string(), self.redactor());
-        if out.url.scheme() != "http" {
-            return Err(silent(&"a body is held back over plain http alone"));
-        }
-        let address = match self.shared.hosts.address(&out.url) {
-            Some(address) => address,
-            None => {
-                let found = out.url.socket_addrs(|| None).map_err(|error| silent(&error))?;
-                *found.first().ok_or_else(|| silent(&"its name has no address"))?
-            }
-        };
-
         let start = Instant::now();
-        let stream = timeout(bounds::CONNECT, TcpStream::connect(address)).await;
-        let stream = stream.map_err(|late| silent(&late))?.map_err(|error| silent(&error))?;
+        let stream = self.shared.connect(&out.url).await.map_err(|error| silent(&error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| silent(&error))?;
         let mut moving = JoinSet::new();
         // What goes wrong with the connection is told by the request that is on it.

@@ -1,6 +1,8 @@
 //! The only way out of the program: a thin HTTP client that hides nothing and shows no secret.
 
+pub mod certificate;
 pub mod challenge;
+mod connection;
 pub mod door;
 mod error;
 mod exchange;
@@ -12,7 +14,7 @@ mod request;
 mod trust;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use base64::Engine as _;
@@ -25,7 +27,7 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 use zot_verify_model::{Account, Digest};
 
-pub use self::error::{BodyError, WireError};
+pub use self::error::{BodyError, Silence, WireError};
 pub use self::exchange::{Evidence, Exchange};
 pub use self::held::{Held, Hold};
 pub use self::hosts::Hosts;
@@ -52,7 +54,9 @@ pub struct Wire {
 struct Shared {
     client: reqwest::Client,
     registry: Url,
-    hosts: Hosts,
+    trust: Trust,
+    /// Why the registry may be asked nothing.
+    shunned: OnceLock<String>,
     redactor: Redactor,
     run: HeaderValue,
     in_flight: Semaphore,
@@ -88,7 +92,8 @@ impl Wire {
             shared: Arc::new(Shared {
                 client,
                 registry,
-                hosts: trust.hosts().clone(),
+                trust: trust.clone(),
+                shunned: OnceLock::new(),
                 redactor,
                 run,
                 in_flight,
@@ -126,6 +131,19 @@ impl Wire {
     #[must_use]
     pub fn requests(&self) -> usize {
         self.shared.answered.load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing is asked of the registry by anybody who shares its connections: its certificate is not
+    /// believed. Whoever answers in its place gets no request, and no secret.
+    pub fn shun(&self, why: String) {
+        // Who shuns it already has a reason.
+        let _ = self.shared.shunned.set(why);
+    }
+
+    /// Why nothing is asked of the registry any more.
+    #[must_use]
+    pub fn shunned(&self) -> Option<&str> {
+        self.shared.shunned.get().map(String::as_str)
     }
 
     /// Every exchange made on this wire, in the order in which they ended.
@@ -187,6 +205,9 @@ impl Shared {
             request::Target::Url(url) => url.clone(),
         };
         let line = format!("{} {url}", request.method);
+        if let Some(why) = self.shunned.get().filter(|_| url.origin() == self.registry.origin()) {
+            return Err(WireError::withheld(&line, why, &self.redactor));
+        }
         let mut headers =
             self.headers(&request).map_err(|error| WireError::unsendable(&line, &error, &self.redactor))?;
         let by = request.account.as_ref().map(|account| self.credentials(account, &request.target, &url)).transpose();
@@ -235,7 +256,7 @@ impl Shared {
         if matches!(to, request::Target::Url(_)) {
             return Err("credentials go to the registry alone");
         }
-        if !is_private(url) && self.hosts.address(url).is_none() {
+        if !is_private(url) && self.trust.hosts().address(url).is_none() {
             return Err("credentials go over https, or to this machine");
         }
         self.redactor.learn(&account.secret);

@@ -58,7 +58,7 @@ async fn nobody_listening_is_no_answer() {
     zot_verify_fixtures::crypto::install();
     let free = zot_verify_fixtures::Port::bind().await.unwrap().url();
     let error = wire_to(&free).send(Request::get("/v2/")).await.unwrap_err();
-    assert!(matches!(error, WireError::NoAnswer { refused: true, .. }), "{error}");
+    assert!(matches!(error, WireError::NoAnswer { silence: Silence::Refused, .. }), "{error}");
 }
 
 #[tokio::test]

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 use uuid::Uuid;
+use zot_verify_fixtures::Port;
 use zot_verify_fixtures::issuer::{Issuer, IssuerSpec, Profile};
-use zot_verify_fixtures::proxy;
 use zot_verify_fixtures::registry::StandIn;
-use zot_verify_fixtures::{Port, Server};
 use zot_verify_model::layout::Seed;
 use zot_verify_model::{Secret, ZotConfig};
 
 use super::doubles::{self, Doubles};
+use super::front::{self, Front};
 use super::registry::{Registry, ZOT};
 use super::{Lab, LabSpec};
 use crate::error::Trouble;
@@ -79,17 +79,17 @@ impl LabSpec {
     async fn embedded(&self, name: String, redactor: &Redactor) -> Result<Lab, Trouble> {
         let doubles = doubles::Places::reserve().await.map_err(failed)?;
         let registry = Port::bind().await.map_err(failed)?;
-        let front = self.front().await?;
+        let front = front::Places::reserve(self).await.map_err(failed)?;
         let inner = registry.url();
         let addresses = Addresses {
-            external: front.as_ref().map_or_else(|| inner.clone(), Port::url),
+            external: front.external(&inner),
             issuer: doubles.issuer(),
             upstream: doubles.upstream(),
             listens: ("127.0.0.1", registry.number()),
             directory: &self.directory(&name),
         };
         let plan = self.plan(name, &addresses, redactor)?;
-        let front = self.open(front, &inner, &addresses.upstream)?;
+        let front = front.open(self, &inner, &addresses.upstream).await.map_err(failed)?;
         let doubles = doubles.open(self.issuer_spec(&plan), &self.troubles);
         let router = StandIn::router(&plan.config, &self.seeds).await.map_err(|error| refused(&error))?;
         self.lab(plan, Registry::Embedded { _server: registry.serve(router) }, doubles, front)
@@ -99,11 +99,11 @@ impl LabSpec {
     async fn process(&self, program: &Path, name: String, redactor: &Redactor) -> Result<Lab, Trouble> {
         let doubles = doubles::Places::reserve().await.map_err(failed)?;
         let port = ports::free().await.map_err(failed)?;
-        let front = self.front().await?;
+        let front = front::Places::reserve(self).await.map_err(failed)?;
         let inner = format!("http://127.0.0.1:{port}");
         let directory = self.directory(&name);
         let addresses = Addresses {
-            external: front.as_ref().map_or_else(|| inner.clone(), Port::url),
+            external: front.external(&inner),
             issuer: doubles.issuer(),
             upstream: doubles.upstream(),
             listens: ("127.0.0.1", port),
@@ -115,7 +115,7 @@ impl LabSpec {
         self.furnish(keeper.directory(), &plan).map_err(failed)?;
         let config = keeper.directory().join(CONFIG).display().to_string();
         keeper.start(ZOT, program, vec!["serve".into(), config]).await.map_err(failed)?;
-        let front = self.open(front, &inner, &addresses.upstream)?;
+        let front = front.open(self, &inner, &addresses.upstream).await.map_err(failed)?;
         self.lab(plan, Registry::Process(Box::new(keeper)), doubles, front)
     }
 
@@ -128,10 +128,10 @@ impl LabSpec {
         let mut keeper = Keeper::new(&self.program, directory.clone()).await.map_err(failed)?;
         keeper.contain(&name).await.map_err(failed)?;
         let mut yard = Yard::open(engine, &self.program, (&self.run, &name), &directory).await?;
-        let front = self.front().await?;
+        let front = front::Places::reserve(self).await.map_err(failed)?;
         let inner = yard.registry();
         let addresses = Addresses {
-            external: front.as_ref().map_or_else(|| inner.clone(), Port::url),
+            external: front.external(&inner),
             issuer: yard.issuer(),
             upstream: yard.upstream(),
             listens: ("0.0.0.0", yard.port()),
@@ -142,23 +142,13 @@ impl LabSpec {
         self.furnish(&given, &plan).map_err(failed)?;
         yard.surround(&self.issuer_spec(&plan), &self.troubles).await?;
         let (zot, hosts) = yard.start(reference, &given).await?;
-        let front = self.open(front, &hosts.direct(&inner), &hosts.direct(&addresses.upstream))?;
+        let (direct, upstream) = (hosts.direct(&inner), hosts.direct(&addresses.upstream));
+        let front = front.open(self, &direct, &upstream).await.map_err(failed)?;
         let registry = Registry::Container(Box::new(zot), Box::new(keeper));
         Ok(Lab { hosts, ..self.lab(plan, registry, Doubles::Contained, front)? })
     }
 
-    /// The port of what stands in front of the registry, if anything does.
-    async fn front(&self) -> Result<Option<Port>, Trouble> {
-        if self.rules.is_empty() { Ok(None) } else { Port::bind().await.map(Some).map_err(failed) }
-    }
-
-    /// Lets what stands in front of the registry answer.
-    fn open(&self, front: Option<Port>, registry: &str, upstream: &str) -> Result<Option<Server>, Trouble> {
-        let Some(port) = front else { return Ok(None) };
-        Ok(Some(port.serve(proxy::router(registry, upstream, &self.rules).map_err(failed)?)))
-    }
-
-    fn directory(&self, name: &str) -> PathBuf {
+    pub(super) fn directory(&self, name: &str) -> PathBuf {
         std::env::temp_dir().join(format!("{}{}-{name}", sweep::PREFIX, self.run))
     }
 
@@ -218,7 +208,7 @@ impl LabSpec {
         Ok(())
     }
 
-    fn lab(&self, plan: Plan, registry: Registry, doubles: Doubles, front: Option<Server>) -> Result<Lab, Trouble> {
+    fn lab(&self, plan: Plan, registry: Registry, doubles: Doubles, front: Front) -> Result<Lab, Trouble> {
         let marker = plan.marker();
         Ok(Lab {
             marker,

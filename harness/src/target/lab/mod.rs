@@ -2,7 +2,9 @@
 //!
 //! [`LabSpec`] is the whole description; a fault is a pure edit of a copy of it.
 
+mod caddy;
 mod doubles;
+mod front;
 mod launch;
 mod registry;
 mod seeds;
@@ -11,7 +13,7 @@ mod unready;
 use std::path::PathBuf;
 
 use url::Url;
-use zot_verify_fixtures::Server;
+use zot_verify_fixtures::edge::Certificate;
 use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::issuer::Mode;
 use zot_verify_fixtures::proxy::Rule;
@@ -20,6 +22,7 @@ use zot_verify_model::layout::Seed;
 use zot_verify_model::{Secret, ZotConfig};
 
 use self::doubles::Doubles;
+use self::front::Front;
 use self::registry::Registry;
 use self::unready::Unready;
 use super::zot::Zot;
@@ -28,7 +31,7 @@ use crate::bounds;
 use crate::error::Trouble;
 use crate::login::people::Groups;
 use crate::settings::Accounts;
-use crate::wire::{Hosts, Redactor, Request, Trust, Wire};
+use crate::wire::{Hosts, Redactor, Request, Wire};
 
 /// A lab before it starts.
 #[derive(Debug, Clone)]
@@ -48,6 +51,8 @@ pub struct LabSpec {
     patches: Vec<&'static str>,
     issuer: Mode,
     troubles: Vec<(&'static str, upstream::Trouble)>,
+    edge: Option<Certificate>,
+    caddy: Option<PathBuf>,
 }
 
 /// A lab that runs. It ends when it is dropped; [`Lab::stop`] also waits for that.
@@ -55,9 +60,9 @@ pub struct LabSpec {
 pub struct Lab {
     registry: Registry,
     doubles: Doubles,
-    front: Option<Server>,
+    front: Front,
     issuer: Url,
-    /// The names that only this lab knows.
+    /// The names that only this lab's engine knows.
     hosts: Hosts,
     url: Url,
     config: ZotConfig,
@@ -92,6 +97,8 @@ impl LabSpec {
             patches: Vec::new(),
             issuer: Mode::Normal,
             troubles: Vec::new(),
+            edge: None,
+            caddy: None,
         })
     }
 
@@ -99,6 +106,12 @@ impl LabSpec {
     #[must_use]
     pub fn bare(self) -> Self {
         Self { seeds: Vec::new(), ..self }
+    }
+
+    /// The same lab, reached through this Caddy.
+    #[must_use]
+    pub fn behind(self, caddy: Option<PathBuf>) -> Self {
+        Self { caddy, ..self }
     }
 
     /// The same lab with something wrong.
@@ -109,6 +122,7 @@ impl LabSpec {
             match fault {
                 Fault::Config(patch) => spec.patches.push(patch),
                 Fault::Proxy(rule) => spec.rules.push(rule),
+                Fault::Edge(certificate) => spec.edge = Some(*certificate),
                 Fault::Issuer(mode) => spec.issuer = *mode,
                 Fault::Upstream { repository, trouble } => spec.troubles.push((repository, *trouble)),
             }
@@ -124,14 +138,9 @@ impl LabSpec {
         let mut attempt = 1;
         loop {
             let lab = self.launch(redactor).await?;
-            let wire = Wire::new(
-                lab.url.clone(),
-                &self.run,
-                redactor.clone(),
-                &Trust::default().knowing(lab.hosts.clone()),
-                false,
-            )
-            .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
+            let https = lab.url.scheme() == "https";
+            let wire = Wire::new(lab.url.clone(), &self.run, redactor.clone(), &lab.front.trust(&lab.hosts), https)
+                .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
             match lab.ready(&wire).await {
                 Ok(recognition) => {
                     let deployment = lab.deployment(recognition, &self.run);
@@ -150,14 +159,24 @@ impl Lab {
         let recognised = tokio::select! {
             recognised = recognise(wire, bounds::READY, Whose::Ours) => recognised,
             how = self.registry.ended() => return Err(Unready::ended(&how, &last_words().await)),
+            unready = self.caddy_ended(wire) => return Err(unready),
         };
         match recognised {
             // Somebody else may hold the port while our zot gives up, even another lab's registry.
             Ok(_) if self.registry.has_ended() => Err(Unready::PortTaken),
+            // What nobody believes is asked nothing, not even whose it is.
+            Ok(recognition) if recognition.mgmt.is_err() => Ok(recognition),
             Ok(recognition) if self.registry.is_ours() || knows(&self.marker, wire).await => Ok(recognition),
             Ok(_) => Err(Unready::PortTaken),
             Err(trouble) => Err(Unready::Mute(trouble, last_words().await)),
         }
+    }
+
+    /// Waits until what stands in front has ended by itself, and says why.
+    async fn caddy_ended(&self, wire: &Wire) -> Unready {
+        let Some(caddy) = self.front.caddy() else { return std::future::pending().await };
+        let how = caddy.ended().await;
+        Unready::in_front(&how, &wire.redactor().redact(&caddy.last_words()))
     }
 
     fn deployment(&self, recognition: Recognition, run: &str) -> Deployment {
@@ -166,9 +185,14 @@ impl Lab {
             kind: Kind::Local,
             registry: self.url.clone(),
             external_url: self.url.as_str().trim_end_matches('/').to_owned(),
-            https: self.given.external_url().is_some_and(|url| url.starts_with("https://")),
+            https: self.url.scheme() == "https"
+                || self.given.external_url().is_some_and(|url| url.starts_with("https://")),
+            fronted: self.front.caddy().is_some(),
             stand_in: self.made_of == Zot::Embedded,
-            made_of: Some(self.made_of.name()),
+            made_of: Some(self.front.caddy().map_or_else(
+                || self.made_of.name(),
+                |caddy| format!("{} behind {}", self.made_of.name(), caddy.program()),
+            )),
             issuer: Some(self.issuer.clone()),
             scopes: scopes(provider.as_ref()),
             known_by: KnownBy::of_config(
@@ -201,8 +225,12 @@ impl Lab {
     /// # Errors
     /// Trouble when zot or its directory could not be removed.
     pub async fn stop(self) -> Result<(), Trouble> {
-        drop((self.front, self.doubles));
-        self.registry.stop().await
+        drop(self.doubles);
+        let front = self.front.stop().await.map_err(|error| {
+            Trouble::unknown("the caddy in front of the lab could not be taken away", error.to_string())
+                .cure("look for zot-verify-* in the directory for temporary files")
+        });
+        self.registry.stop().await.and(front)
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Unready {
         /// What it said last.
         words: String,
     },
+    /// What stands in front of it ended.
+    InFront(Trouble),
     /// It runs, does not answer, and said this last, if anything.
     Mute(Trouble, String),
 }
@@ -29,6 +31,16 @@ impl Unready {
         } else {
             Self::Ended { how: how.into(), words: words.into() }
         }
+    }
+
+    /// Caddy says the same words when its port is in use (observed on v2.6.2).
+    pub(super) fn in_front(how: &str, words: &str) -> Self {
+        if words.contains("address already in use") {
+            return Self::PortTaken;
+        }
+        let words = if words.is_empty() { "it said nothing" } else { words };
+        let trouble = Trouble::unknown(format!("caddy {how} before the registry answered"), words);
+        Self::InFront(trouble.cure("run `caddy version`: v2.6 and later are known to work"))
     }
 
     pub(super) fn trouble(self, zot: &Zot, config: &ZotConfig) -> Trouble {
@@ -52,7 +64,7 @@ impl Unready {
             Self::Mute(trouble, words) if !words.is_empty() => {
                 Trouble::unknown(format!("{name} runs and does not answer"), format!("{trouble}\n{words}"))
             }
-            Self::Mute(trouble, _) => trouble,
+            Self::Mute(trouble, _) | Self::InFront(trouble) => trouble,
         }
     }
 }
