@@ -74,8 +74,13 @@ fn main() {
 fn zot() -> Result<Zot, String> {
     let named = std::env::var("ZOT_VERIFY_ZOT").ok();
     match Zot::choose("auto", named.as_deref(), std::env::var_os("PATH").as_deref()) {
-        Ok(Zot::Embedded) => Err("ZOT_VERIFY_ZOT asks for the stand-in".into()),
-        Ok(zot) => Ok(zot),
+        Ok(zot @ Zot::Program(_)) => Ok(zot),
+        Ok(_) => Err("no zot: these need its binary, on the PATH or named by ZOT_VERIFY_ZOT".into()),
+        // A zot that was named and is none is a mistake, not an absence.
+        Err(trouble) if named.is_some_and(|named| !named.is_empty()) => {
+            eprintln!("{trouble}");
+            std::process::exit(2);
+        }
         Err(_) => Err("no zot: set ZOT_VERIFY_ZOT, or put one on the PATH".into()),
     }
 }
