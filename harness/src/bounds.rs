@@ -112,6 +112,30 @@ pub const OLD_TAGS: usize = 8;
 /// How many pushes race for one tag.
 pub const RACERS: usize = 8;
 
+/// The longest manifest that is read, in bytes.
+pub const MANIFEST: u64 = 4 << 20;
+
+/// How much text of manifests is read, in bytes.
+pub const MANIFESTS: u64 = 256 << 20;
+
+/// How many files and directories are looked at in directories of manifests.
+pub const MANIFEST_ENTRIES: usize = 50_000;
+
+/// How deep directories of manifests are read.
+pub const MANIFEST_DEPTH: usize = 32;
+
+/// How many pins of manifests are asked for.
+pub const PINS: usize = 1000;
+
+/// How many findings of a kind are told one by one.
+pub const FINDINGS: usize = 10;
+
+/// How many tags are named where none is near the one that was looked for.
+pub const TAGS_NAMED: usize = 5;
+
+/// How many bytes of what somebody wrote are shown of it.
+pub const WRITTEN: usize = 200;
+
 /// How long a run that has ended may take to revoke its keys and log out.
 pub const LEAVE: Duration = Duration::from_secs(5);
 

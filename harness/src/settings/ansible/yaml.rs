@@ -3,14 +3,12 @@
 //! The YAML crate tells plain scalars from others only by what it makes of them, and by rules of its own. So each node
 //! is read with the place where it stands, and a plain scalar is made out anew from its source.
 
-use std::fmt;
 use std::sync::Arc;
 
 use minijinja::Value;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy, Spanned, Tagged};
 
 use super::{RenderError, VarsFile};
+use crate::yaml::{self, Raw, Scalar};
 
 /// Where something stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,19 +31,11 @@ pub(super) enum Node {
 
 /// The variables of a file, in its order.
 pub(super) fn read(file: &VarsFile) -> Result<Vec<(String, Arc<Node>)>, RenderError> {
-    let options = serde_saphyr::options! {
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        merge_keys: MergeKeyPolicy::AsOrdinary,
-        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
-        with_snippet: false,
-    };
     let reader = Reader { file: file.name.as_str().into(), text: &file.text };
-    let raw: Raw = serde_saphyr::from_str_with_options(&file.text, options).map_err(|error| {
-        let line = error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
-        let message = error.to_string();
-        // The place is told apart from the message.
-        let message = message.split(" at line ").next().unwrap_or_default();
-        RenderError::BadYaml { file: file.name.clone(), line, message: message.to_owned() }
+    let raw = yaml::document(&file.text).map_err(|bad| RenderError::BadYaml {
+        file: file.name.clone(),
+        line: bad.line,
+        message: bad.message,
     })?;
     match &raw.value.0 {
         Scalar::Null => Ok(Vec::new()),
@@ -58,87 +48,6 @@ pub(super) fn read(file: &VarsFile) -> Result<Vec<(String, Arc<Node>)>, RenderEr
 }
 
 type Entries = Vec<(Value, Arc<Node>)>;
-type Raw = Spanned<Tagged<Scalar>>;
-
-/// What the YAML crate makes of a node.
-#[derive(Debug)]
-enum Scalar {
-    Null,
-    /// Something plain, to be made out from its source.
-    Plain,
-    Text(String),
-    List(Vec<Raw>),
-    Dict(Vec<(Raw, Raw)>),
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any YAML")
-    }
-
-    fn visit_unit<E>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Null)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
-        Ok(Scalar::Plain)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Scalar, E> {
-        Ok(Scalar::Plain)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Scalar, E> {
-        Ok(Scalar::Plain)
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Scalar, E> {
-        Ok(Scalar::Plain)
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Scalar, E> {
-        Ok(Scalar::Plain)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
-        Ok(Scalar::Plain)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Scalar::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Scalar, A::Error> {
-        let mut dict = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            dict.push(entry);
-        }
-        Ok(Scalar::Dict(dict))
-    }
-}
-
 struct Reader<'a> {
     file: Arc<str>,
     text: &'a str,
@@ -158,12 +67,7 @@ impl Reader<'_> {
     }
 
     fn source(&self, raw: &Raw) -> &str {
-        let span = raw.defined.span();
-        let range = span.byte_offset().zip(span.byte_len()).and_then(|(start, length)| {
-            let start = usize::try_from(start).ok()?;
-            Some(start..start.checked_add(usize::try_from(length).ok()?)?)
-        });
-        range.and_then(|range| self.text.get(range)).unwrap_or_default().trim()
+        yaml::source(raw, self.text).trim()
     }
 
     fn node(&self, raw: &Raw, name: &str) -> Result<Node, RenderError> {

@@ -1,0 +1,128 @@
+//! Reads directories of manifests, within bounds, and says what it did not read.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::{Source, shown};
+use crate::bounds;
+
+/// What was found in directories.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Every text file, in the order of paths.
+    pub sources: Vec<Source>,
+    /// What could not be looked into, and why.
+    pub unread: Vec<String>,
+    /// Symbolic links: what they lead to is read where it stands, if that is among the directories.
+    pub links: usize,
+    /// Files that are no text.
+    pub binary: usize,
+}
+
+/// What is left of the bounds.
+struct Walk {
+    found: BTreeMap<PathBuf, Source>,
+    unread: Vec<String>,
+    links: usize,
+    binary: usize,
+    entries: usize,
+    bytes: u64,
+    full: bool,
+}
+
+/// Reads all text files in and below these directories. Symbolic links are not followed, so that nothing goes round in
+/// circles, and `.git` is left out: what is in it was.
+#[must_use]
+pub fn read(directories: &[PathBuf]) -> Found {
+    let mut walk =
+        Walk { found: BTreeMap::new(), unread: Vec::new(), links: 0, binary: 0, entries: 0, bytes: 0, full: false };
+    for directory in directories {
+        // A directory that is named may be a link, and is meant.
+        walk.directory(directory, 0);
+    }
+    let sources = walk.found.into_values().collect();
+    Found { sources, unread: walk.unread, links: walk.links, binary: walk.binary }
+}
+
+impl Walk {
+    fn directory(&mut self, path: &Path, depth: usize) {
+        if depth > bounds::MANIFEST_DEPTH {
+            self.unread.push(format!("{}: deeper than {} directories", shown(path), bounds::MANIFEST_DEPTH));
+            return;
+        }
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let Some(mut entries) = self.given(path, entries) else { return };
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            self.entries += 1;
+            if self.entries > bounds::MANIFEST_ENTRIES {
+                self.stop(path, &format!("more than {} files and directories", bounds::MANIFEST_ENTRIES));
+            }
+            if self.full {
+                return;
+            }
+            let path = entry.path();
+            let Some(kind) = self.given(&path, entry.file_type()) else { continue };
+            match () {
+                () if kind.is_symlink() => self.links += 1,
+                () if kind.is_dir() && entry.file_name() == ".git" => {}
+                () if kind.is_dir() => self.directory(&path, depth + 1),
+                () if kind.is_file() => self.file(&path),
+                // A socket or a pipe holds nothing that a node reads.
+                () => {}
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        let Some(text) = self.given(path, text(path)) else { return };
+        match text {
+            Text::Binary => self.binary += 1,
+            Text::TooLong => {
+                self.unread.push(format!("{}: longer than {} MiB", shown(path), bounds::MANIFEST >> 20));
+            }
+            Text::Whole(text) => {
+                self.bytes += text.len() as u64;
+                if self.bytes > bounds::MANIFESTS {
+                    self.stop(path, &format!("more than {} MiB of text", bounds::MANIFESTS >> 20));
+                    return;
+                }
+                // Directories may lie in each other, and be named in several ways.
+                let key = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+                self.found.entry(key).or_insert_with(|| Source { path: super::kustomize::plain(path), text });
+            }
+        }
+    }
+
+    fn stop(&mut self, path: &Path, why: &str) {
+        if !self.full {
+            self.unread.push(format!("{} and what comes after it: {why}", shown(path)));
+        }
+        self.full = true;
+    }
+
+    fn given<T>(&mut self, path: &Path, result: io::Result<T>) -> Option<T> {
+        result.map_err(|error| self.unread.push(format!("{}: {error}", shown(path)))).ok()
+    }
+}
+
+enum Text {
+    Whole(String),
+    Binary,
+    TooLong,
+}
+
+/// A file's text. What has a NUL in it or is no UTF-8 is no text.
+fn text(path: &Path) -> io::Result<Text> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bounds::MANIFEST + 1).read_to_end(&mut bytes)?;
+    if bytes.contains(&0) {
+        return Ok(Text::Binary);
+    }
+    if bytes.len() as u64 > bounds::MANIFEST {
+        return Ok(Text::TooLong);
+    }
+    Ok(String::from_utf8(bytes).map_or(Text::Binary, Text::Whole))
+}
