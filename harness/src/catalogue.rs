@@ -2,8 +2,8 @@
 
 use crate::check::{Check, Part, Saboteur};
 use crate::checks::{
-    admin, apikey, apikey_expiry, apikey_limits, cookies, credentials, immutable, login, metrics, mirror, mirror_paths,
-    new_tags, personas, pull, push, push_key, race, session, tls, version,
+    admin, apikey, apikey_expiry, apikey_limits, cookies, credentials, immutable, inventory, login, metrics, mirror,
+    mirror_paths, new_tags, personas, pull, push, push_key, race, session, tls, version,
 };
 use crate::error::Trouble;
 use crate::settings::nearest;
@@ -27,6 +27,7 @@ pub const CHECKS: &[&Check] = &[
     &admin::CHECK,
     &mirror::CHECK,
     &mirror_paths::CHECK,
+    &inventory::CHECK,
     &metrics::CHECK,
     &tls::CHECK,
     &version::CHECK,

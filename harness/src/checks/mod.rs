@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod expect;
 pub mod exposition;
 pub mod immutable;
+pub mod inventory;
 pub mod login;
 pub mod metrics;
 pub mod mirror;

@@ -21,7 +21,10 @@ pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, applic
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// The media types of an index.
-const INDEXES: [&str; 2] = [image::INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"];
+pub(super) const INDEXES: [&str; 2] = [image::INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"];
+
+/// The media types of a single image.
+pub(super) const MANIFESTS: [&str; 2] = [image::MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"];
 
 /// What the check declares.
 pub const CHECK: Check = Check {

@@ -5,6 +5,7 @@
 pub mod directory;
 mod documents;
 mod image;
+mod inventory;
 mod kustomize;
 mod lines;
 mod nix;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use zot_verify_model::Digest;
 
 pub use self::image::Image;
+pub use self::inventory::{Inventory, Manifests, PLACEHOLDERS, Placeholders, Platform};
 use self::kustomize::Kustomization;
 use self::place::Page;
 pub use self::place::Place;
@@ -212,7 +214,7 @@ fn pin(repository: &str, image: &Image) -> Result<Pin, String> {
 }
 
 /// A path for people: nothing in it that a terminal obeys, and no second line.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let mut shown = String::new();
     for c in path.to_string_lossy().chars() {
         if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }

@@ -204,6 +204,9 @@ pub struct LiveArgs {
     /// The upstream image that the registry may fetch, as below /v2/: docker.io/library/alpine:3.20
     #[arg(long, value_name = "PATH", env = "ZOT_VERIFY_MIRROR_IMAGE")]
     pub mirror_image: Option<String>,
+    /// A directory of manifests, whose pins must be there; several with the flag again, or with `:` between them
+    #[arg(long, value_name = "DIR", env = "ZOT_VERIFY_MANIFESTS", value_delimiter = ':')]
+    pub manifests: Vec<PathBuf>,
     /// Also write, and only to the canary and names below it; needs the CI key
     #[arg(long, env = "ZOT_VERIFY_ALLOW_WRITES", value_parser = switch)]
     pub allow_writes: bool,

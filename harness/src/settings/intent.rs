@@ -9,11 +9,13 @@ use zot_verify_model::Digest;
 use crate::catalogue;
 use crate::check::{Check, Level, Part, Profile};
 use crate::error::Trouble;
+use crate::manifests::Inventory;
 use crate::run::plan;
 use crate::target::{ImageName, Residue};
 use crate::wire::Redactor;
 use crate::wire::persona::PERSONAS;
 
+use super::inventory;
 use super::waiver::{self, Day, Waiver};
 
 /// The file's name, looked for from the working directory upward.
@@ -44,6 +46,8 @@ pub struct Intent {
     pub mirror_image: Option<ImageName>,
     /// The request shapes of mirror clients that must reach the mirror.
     pub client_shapes: Vec<String>,
+    /// The manifests whose pins are looked up, and what is expected of these.
+    pub inventory: Inventory,
     /// What live writes may leave in the canary.
     pub residue: Residue,
     /// Which checks are run where none is named.
@@ -96,6 +100,8 @@ struct Written {
     metrics: Metrics,
     #[serde(default)]
     mirrors: Mirrors,
+    #[serde(default)]
+    inventory: inventory::Written,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -136,6 +142,11 @@ const KEYS: &[&str] = &[
     "metrics.families",
     "mirrors",
     "mirrors.client_shapes",
+    "inventory",
+    "inventory.manifests",
+    "inventory.hosts",
+    "inventory.platforms",
+    "inventory.placeholders",
 ];
 
 /// The checks of which the intent names the parts that are required.
@@ -163,6 +174,7 @@ impl Default for Intent {
             pushed: None,
             mirror_image: None,
             client_shapes: ["explicit", "override-path"].map(str::to_owned).to_vec(),
+            inventory: Inventory::default(),
             residue: Residue::default(),
             profile: Profile::default(),
             strict: false,
@@ -231,6 +243,7 @@ impl Intent {
                 .map(|name| mirror_image(&format!("`mirror_image` in {}", path.display()), &name))
                 .transpose()?,
             client_shapes: written.mirrors.client_shapes.unwrap_or(built_in.client_shapes),
+            inventory: written.inventory.read(&path)?,
             residue: written.residue.unwrap_or(built_in.residue),
             profile: written.profile.unwrap_or(built_in.profile),
             strict: written.strict.unwrap_or(built_in.strict),
@@ -295,14 +308,19 @@ pub(super) fn mirror_image(what: &str, name: &str) -> Result<ImageName, Trouble>
 /// `the nearest known one is …`, for a word that is not known; all that are known where none is near.
 #[must_use]
 pub fn nearest(word: &str, known: &[&str]) -> String {
+    match near(word, known) {
+        Some(best) => format!("the nearest known one is `{best}`"),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+/// The one that is nearest to `word`, where one is near.
+#[must_use]
+pub fn near<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     // The first knows slips of the hand, the other words that were cut short.
     let near =
         |known: &str| 2.0 * strsim::normalized_damerau_levenshtein(word, known) + strsim::jaro_winkler(word, known);
-    let best = known.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
-    match best {
-        Some(best) if near(best) > NEAR => format!("the nearest known one is `{best}`"),
-        _ => format!("known are {}", known.join(", ")),
-    }
+    known.iter().copied().max_by(|a, b| near(a).total_cmp(&near(b))).filter(|best| near(best) > NEAR)
 }
 
 #[cfg(test)]

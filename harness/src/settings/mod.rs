@@ -5,6 +5,7 @@ pub mod ansible;
 pub mod args;
 mod clean;
 mod intent;
+mod inventory;
 mod waiver;
 pub mod zot_config;
 
@@ -20,7 +21,7 @@ pub use self::accounts::{Accounts, Environment};
 use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
 pub use self::clean::{Cleaning, Which};
 use self::intent::mirror_image;
-pub use self::intent::{FILE, Intent, IntentSource, nearest};
+pub use self::intent::{FILE, Intent, IntentSource, near, nearest};
 pub use self::waiver::{Day, Waiver};
 use crate::bounds;
 use crate::check::Profile;
@@ -212,6 +213,7 @@ impl Settings {
         let mirrored = args.mirror_image.as_deref().map(|name| mirror_image("--mirror-image", name)).transpose()?;
         let mirrored = chooser.choose("mirror-image", mirrored, intent.mirror_image.take(), None, ToString::to_string);
         intent.mirror_image = mirrored;
+        intent.inventory = inventory::chosen(intent.inventory, args, &mut chooser)?;
         let writes = chooser.switch("allow-writes", args.allow_writes, false);
         let intended = Some(intent.residue).filter(|residue| *residue != Residue::default());
         let residue =

@@ -8,6 +8,7 @@ use zot_verify_model::ZotConfig;
 use super::{Deployment, ImageName, Kind, KnownBy, Mirror, Whose, is_tag, recognise, scopes};
 use crate::error::Trouble;
 use crate::login::people::Groups;
+use crate::manifests::Inventory;
 use crate::run::outcome::Halt;
 use crate::settings::{Accounts, Intent};
 use crate::wire::{Request, Wire};
@@ -47,6 +48,7 @@ pub async fn open(
         metrics_path: config.and_then(ZotConfig::metrics_path).unwrap_or("/metrics").to_owned(),
         image: image(wire, intent, &registry).await?,
         accounts: accounts.clone(),
+        inventory: Inventory { hosts: names(&registry, intent), ..intent.inventory.clone() },
         residue: intent.residue,
         run: wire.run().to_owned(),
         mirror: config.and_then(|config| Mirror::of(config, None)),
@@ -57,14 +59,33 @@ pub async fn open(
     })
 }
 
+/// A server's name as it stands in the name of an image.
+fn host(url: &Url) -> Option<String> {
+    url.host_str().map(|host| match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
+
+/// The names by which manifests call the registry: those of its URLs, also with the port that goes without saying, and
+/// those of the intent.
+fn names(registry: &Url, intent: &Intent) -> Vec<String> {
+    let mut names = Vec::new();
+    for url in [Some(registry), intent.external_url.as_ref()].into_iter().flatten() {
+        let with_port = url.host_str().zip(url.port_or_known_default()).map(|(host, port)| format!("{host}:{port}"));
+        names.extend(host(url).into_iter().chain(with_port));
+    }
+    names.extend(intent.inventory.hosts.iter().cloned());
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// The image to pull: the named one, else a tag of the canary. It is never picked from the catalogue: a pull of
 /// somebody's image may be a large download, or one that counts against an upstream's limit.
 async fn image(wire: &Wire, intent: &Intent, registry: &Url) -> Result<Result<ImageName, Halt>, Trouble> {
     if let Some(named) = &intent.pull_image {
-        let host = registry.host_str().map(|host| match registry.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        });
+        let host = host(registry);
         return ImageName::parse(named, host.as_deref()).map(Ok).ok_or_else(|| {
             Trouble::usage(
                 format!("`{named}` is no image of this registry"),

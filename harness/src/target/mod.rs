@@ -24,6 +24,7 @@ use zot_verify_model::{Digest, Secret, ZotConfig};
 pub use self::mirror::Mirror;
 pub use self::recognise::{Recognition, Whose, recognise};
 use crate::login::people::Groups;
+use crate::manifests::Inventory;
 use crate::run::outcome::Halt;
 use crate::settings::Accounts;
 use crate::wire::Exchange;
@@ -105,6 +106,8 @@ pub struct Deployment {
     pub accounts: Accounts,
     /// The image that anybody can pull, or why there is none: skip with what to do, or an error.
     pub image: Result<ImageName, Halt>,
+    /// The manifests whose pins are looked up, and what is expected of these.
+    pub inventory: Inventory,
     /// What writes may leave behind.
     pub residue: Residue,
     /// The name of the run, for names of its own.

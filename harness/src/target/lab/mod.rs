@@ -10,7 +10,7 @@ mod registry;
 mod seeds;
 mod unready;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 use zot_verify_fixtures::edge::Certificate;
@@ -28,8 +28,10 @@ use self::unready::Unready;
 use super::zot::Zot;
 use super::{Deployment, Kind, KnownBy, Mirror, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
+use crate::checks::inventory;
 use crate::error::Trouble;
 use crate::login::people::Groups;
+use crate::manifests::{Inventory, Source};
 use crate::settings::Accounts;
 use crate::wire::{Hosts, Redactor, Request, Wire};
 
@@ -53,6 +55,7 @@ pub struct LabSpec {
     troubles: Vec<(&'static str, upstream::Trouble)>,
     edge: Option<Certificate>,
     caddy: Option<PathBuf>,
+    manifests: Vec<Source>,
 }
 
 /// A lab that runs. It ends when it is dropped; [`Lab::stop`] also waits for that.
@@ -83,7 +86,8 @@ impl LabSpec {
     /// # Errors
     /// Only what building an image in memory reports.
     pub fn new(zot: Zot, config: ZotConfig, client_id: &str, program: PathBuf, run: &str) -> Result<Self, Trouble> {
-        let seeds = seeds::seeds().map_err(|error| {
+        let built = seeds::seeds().and_then(|seeds| Ok((seeds, inventory::lab::manifests()?)));
+        let (seeds, manifests) = built.map_err(|error| {
             Trouble::unknown("the lab's images could not be built", error.to_string()).cure("report this as a defect")
         })?;
         Ok(Self {
@@ -99,6 +103,7 @@ impl LabSpec {
             troubles: Vec::new(),
             edge: None,
             caddy: None,
+            manifests,
         })
     }
 
@@ -124,6 +129,10 @@ impl LabSpec {
                 Fault::Proxy(rule) => spec.rules.push(rule),
                 Fault::Edge(certificate) => spec.edge = Some(*certificate),
                 Fault::Issuer(mode) => spec.issuer = *mode,
+                Fault::Manifest { path, text } => {
+                    spec.manifests.retain(|source| source.path != Path::new(path));
+                    spec.manifests.push(Source { path: path.into(), text: (*text).to_owned() });
+                }
                 Fault::Upstream { repository, trouble } => spec.troubles.push((repository, *trouble)),
             }
         }
@@ -143,7 +152,7 @@ impl LabSpec {
                 .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
             match lab.ready(&wire).await {
                 Ok(recognition) => {
-                    let deployment = lab.deployment(recognition, &self.run);
+                    let deployment = lab.deployment(recognition, &self.run, inventory::lab::expected(&self.manifests));
                     return Ok((lab, wire, deployment));
                 }
                 Err(Unready::PortTaken) if attempt < bounds::PORT_ATTEMPTS => attempt += 1,
@@ -179,7 +188,7 @@ impl Lab {
         Unready::in_front(&how, &wire.redactor().redact(&caddy.last_words()))
     }
 
-    fn deployment(&self, recognition: Recognition, run: &str) -> Deployment {
+    fn deployment(&self, recognition: Recognition, run: &str, inventory: Inventory) -> Deployment {
         let provider = self.config.providers().into_iter().next();
         Deployment {
             kind: Kind::Local,
@@ -205,6 +214,7 @@ impl Lab {
             accounts: Accounts::default(),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),
             image: Ok(seeds::pulled()),
+            inventory,
             residue: Residue::Tag,
             run: run.to_owned(),
             mirror: self.mirror.clone(),

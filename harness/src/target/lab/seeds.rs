@@ -5,7 +5,7 @@ use std::io;
 use zot_verify_model::image::Index;
 use zot_verify_model::layout::{Content, Seed};
 
-use crate::checks::{admin, immutable, mirror, new_tags, push, push_key, race};
+use crate::checks::{admin, immutable, inventory, mirror, new_tags, push, push_key, race};
 use crate::target::ImageName;
 
 /// The image that a lab's registry serves to anybody.
@@ -25,7 +25,14 @@ pub(super) fn seeds() -> io::Result<Vec<Seed>> {
         tags: vec![(tag.into(), Content::Index(Index::build(repository)?))],
         ..Seed::default()
     };
-    let of_checks =
-        [push::seeds()?, push_key::seeds()?, new_tags::seeds()?, immutable::seeds()?, race::seeds()?, admin::seeds()?];
+    let of_checks = [
+        push::seeds()?,
+        push_key::seeds()?,
+        new_tags::seeds()?,
+        immutable::seeds()?,
+        race::seeds()?,
+        admin::seeds()?,
+        inventory::lab::seeds()?,
+    ];
     Ok([pulled, mirror::seed()?].into_iter().chain(of_checks.into_iter().flatten()).collect())
 }
