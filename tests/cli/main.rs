@@ -8,6 +8,7 @@ mod clean;
 mod ends;
 mod house;
 mod intent;
+mod inventory;
 mod labs;
 mod servers;
 mod tells;

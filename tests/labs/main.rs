@@ -9,6 +9,7 @@ mod clean;
 mod cleanup;
 mod container;
 mod harmless;
+mod inventory;
 mod leak;
 mod mirror;
 mod opinion;
@@ -40,6 +41,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("clean-removes-what-a-ledger-lists", clean::removes_what_a_ledger_lists),
     ("another-client-agrees", opinion::another_client_agrees),
     ("live-mirror-pulls-what-is-named", mirror::live_pulls_what_is_named),
+    ("findings-on-manifests-are-told", inventory::findings_are_told),
     ("what-is-written-is-noted", writes::what_is_written_is_noted),
     ("no-residue-is-no-tag", writes::no_residue_is_no_tag),
 ];

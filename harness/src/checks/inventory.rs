@@ -153,31 +153,30 @@ async fn platforms(bench: Bench) -> Judged {
     let mut seen = Vec::new();
     let mut asked = Vec::new();
     for pinned in looked.real() {
-        let wanted = looked::wanted(inventory, pinned);
+        let wanted = pinned.places.iter().any(|place| !inventory.wanted(&place.file).is_empty());
         // What does not resolve is another part's.
-        if let (false, Ok(exchange)) = (wanted.is_empty(), answer(pinned)) {
-            asked.push((pinned, wanted, Arc::clone(exchange)));
+        if let (true, Ok(exchange)) = (wanted, answer(pinned)) {
+            asked.push((pinned, Arc::clone(exchange)));
         }
     }
     let of = asked.len();
-    for (pinned, wanted, found) in platforms::of_all(&bench, asked).await {
+    let mut unknown = None;
+    for (pinned, found) in platforms::of_all(&bench, asked).await {
         match found {
             Ok((there, exchanges)) => {
                 seen.extend(exchanges.iter().cloned());
-                let missing = wanted.iter().filter(|wanted| !there.iter().any(|there| there.serves(wanted)));
-                let missing: Vec<String> = missing.map(ToString::to_string).collect();
-                if !missing.is_empty() {
-                    let there: Vec<String> = there.iter().map(ToString::to_string).collect();
-                    let there = if there.is_empty() { "no platform".to_owned() } else { there.join(", ") };
-                    let what = format!("not for {}; it is for {there}", missing.join(", "));
-                    findings.add(pinned, what, exchanges.last().cloned());
+                if let Some((places, what)) = platforms::missing(inventory, pinned, &there) {
+                    findings.add_at(pinned, places, what, exchanges.last().cloned());
                 }
             }
             Err(Halt::Breach(breach)) => {
                 findings.add(pinned, format!("{}, expected {}", breach.observed, breach.expected), breach.exchange);
             }
-            Err(other) => return Err(other),
+            Err(other) => unknown = Some(other),
         }
+    }
+    if let Some(unknown) = unknown.filter(|_| findings.is_empty()) {
+        return Err(unknown);
     }
     if findings.is_empty() {
         let nothing = if inventory.platforms.is_empty() {

@@ -126,3 +126,44 @@ fn text(path: &Path) -> io::Result<Text> {
     }
     Ok(String::from_utf8(bytes).map_or(Text::Binary, Text::Whole))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_read_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("b/.git")).unwrap();
+        fs::write(at("b/.git/a.yaml"), "x").unwrap();
+        fs::write(at("b/two.yaml"), "two").unwrap();
+        fs::write(at("a.yaml"), "one").unwrap();
+        fs::write(at("binary"), b"\0").unwrap();
+        fs::write(at("latin"), b"\xe9").unwrap();
+        fs::write(at("long.yaml"), vec![b'x'; usize::try_from(bounds::MANIFEST).unwrap() + 1]).unwrap();
+        symlink(root.path(), at("b/round")).unwrap();
+        symlink("nowhere", at("dangling")).unwrap();
+        let found = read(&[root.path().to_owned(), at("b")]);
+        let names: Vec<String> =
+            found.sources.iter().map(|source| shown(source.path.strip_prefix(root.path()).unwrap())).collect();
+        assert_eq!(names, ["a.yaml", "b/two.yaml"]);
+        assert_eq!((found.links, found.binary), (3, 2), "the link in `b` is met twice");
+        assert_eq!(found.unread.len(), 1, "{:?}", found.unread);
+        assert!(found.unread[0].ends_with("long.yaml: longer than 4 MiB"), "{:?}", found.unread);
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("a.yaml");
+        fs::write(&file, "one").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+        let found = read(&[root.path().to_owned(), root.path().join("gone")]);
+        // Whoever may read everything, as root may, can read that too.
+        assert_eq!(found.sources.len() + found.unread.len(), 2, "{:?}", found.unread);
+        assert!(found.unread.iter().any(|unread| unread.contains("gone: No such file")), "{:?}", found.unread);
+    }
+}

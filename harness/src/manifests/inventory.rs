@@ -88,7 +88,7 @@ impl Platform {
             }
             _ => None,
         }
-        .filter(|_| parts.iter().all(|part| word(part)))
+        .filter(|_| parts.iter().all(word))
     }
 
     /// Reads what an index says of a manifest, or an image of itself (image-spec, `platform` and "Image Configuration").

@@ -353,6 +353,21 @@ mod tests {
     }
 
     #[test]
+    fn the_paths_of_an_inventory_begin_where_the_file_lies() {
+        let text = "[inventory]\nmanifests = ['argocd', 'nixos']\nhosts = ['r.test:5000']\nplaceholders = ['next']\n\
+                    [inventory.platforms]\nargocd = 'linux/arm64'\nnixos = ['linux/amd64', 'linux/arm64']\n";
+        let intent = Intent::read(text, PathBuf::from("/repo/zot-verify.toml"), Day::today()).unwrap();
+        let inventory = intent.inventory;
+        assert_eq!(inventory.manifests.to_string(), "/repo/argocd, /repo/nixos");
+        assert_eq!(inventory.hosts, ["r.test:5000"]);
+        assert_eq!(
+            (inventory.wanted("/repo/argocd/a.yaml").len(), inventory.wanted("/repo/nixos/a.nix").len()),
+            (1, 2)
+        );
+        assert!(inventory.placeholders.is_match("NEXT") && !inventory.placeholders.is_match("kustomized"));
+    }
+
+    #[test]
     fn the_intent_says_how_heavy_a_breach_is() {
         let personas = catalogue::find(PERSONAS_CHECK).unwrap();
         let level = |intent: &Intent, name: &str| {

@@ -1,6 +1,5 @@
 //! What manifests pin, and what the registry says of each pin: looked up once, for all parts.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -8,7 +7,7 @@ use futures_util::future::join_all;
 use crate::bench::Bench;
 use crate::bounds;
 use crate::checks::pull::ACCEPT;
-use crate::manifests::{Inventory, Manifests, Pin, Place, Platform, Survey, directory};
+use crate::manifests::{Inventory, Manifests, Pin, Place, Survey, directory};
 use crate::run::outcome::Halt;
 use crate::target::ImageName;
 use crate::wire::{Exchange, Request};
@@ -160,10 +159,4 @@ async fn ask(bench: &Bench, pin: Pin, places: Vec<Place>) -> Pinned {
     let (by_tag, by_digest) = tokio::join!(head(pin.tag.clone()), head(pin.digest.as_ref().map(ToString::to_string)));
     let placeholder = bench.deployment.inventory.placeholders.matches(&pin);
     Pinned { pin, places, placeholder, by_tag, by_digest }
-}
-
-/// The platforms that a pin needs, all places considered.
-pub(super) fn wanted(inventory: &Inventory, pinned: &Pinned) -> Vec<Platform> {
-    let wanted = pinned.places.iter().flat_map(|place| inventory.wanted(&place.file)).cloned();
-    wanted.collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -1,6 +1,7 @@
 //! For which platforms an image is. A HEAD cannot tell, so its manifest is read, and the configuration of an image that
 //! stands alone; a layer never.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -11,7 +12,7 @@ use super::looked::Pinned;
 use crate::bench::Bench;
 use crate::checks::expect;
 use crate::checks::pull::{ACCEPT, Descriptor, is_index};
-use crate::manifests::Platform;
+use crate::manifests::{Inventory, Place, Platform};
 use crate::run::outcome::{Breach, Halt};
 use crate::wire::{Exchange, Request};
 
@@ -19,15 +20,27 @@ use crate::wire::{Exchange, Request};
 type Found = Result<(Vec<Platform>, Vec<Arc<Exchange>>), Halt>;
 
 /// The platforms of all these pins, whose answers to HEAD are given.
-pub(super) async fn of_all<'a>(
-    bench: &Bench,
-    asked: Vec<(&'a Pinned, Vec<Platform>, Arc<Exchange>)>,
-) -> Vec<(&'a Pinned, Vec<Platform>, Found)> {
-    let each = asked.into_iter().map(|(pinned, wanted, head)| async move {
+pub(super) async fn of_all<'a>(bench: &Bench, asked: Vec<(&'a Pinned, Arc<Exchange>)>) -> Vec<(&'a Pinned, Found)> {
+    let each = asked.into_iter().map(|(pinned, head)| async move {
         let found = of(bench, &pinned.pin.repository, &head).await;
-        (pinned, wanted, found)
+        (pinned, found)
     });
     join_all(each).await
+}
+
+/// Where a pin stands for nodes that it does not serve, and what to say of it; none where it serves them all.
+pub(super) fn missing(inventory: &Inventory, pinned: &Pinned, there: &[Platform]) -> Option<(Vec<Place>, String)> {
+    let missing = |place: &Place| {
+        let wanted = inventory.wanted(&place.file).iter();
+        wanted.filter(|wanted| !there.iter().any(|there| there.serves(wanted))).cloned().collect::<BTreeSet<_>>()
+    };
+    let places: Vec<Place> = pinned.places.iter().filter(|place| !missing(place).is_empty()).cloned().collect();
+    let wanted: BTreeSet<Platform> = places.iter().flat_map(missing).collect();
+    let joined =
+        |platforms: Vec<String>| if platforms.is_empty() { "no platform".into() } else { platforms.join(", ") };
+    let [wanted, there] =
+        [wanted.iter().map(ToString::to_string).collect(), there.iter().map(ToString::to_string).collect()].map(joined);
+    (!places.is_empty()).then(|| (places, format!("not for {wanted}; it is for {there}")))
 }
 
 async fn of(bench: &Bench, repository: &str, head: &Arc<Exchange>) -> Found {

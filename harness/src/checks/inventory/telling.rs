@@ -20,14 +20,26 @@ pub(super) struct Findings<'a>(Vec<Finding<'a>>);
 
 struct Finding<'a> {
     pinned: &'a Pinned,
+    places: Vec<Place>,
     what: String,
     exchange: Option<Arc<Exchange>>,
 }
 
 impl<'a> Findings<'a> {
-    /// One more.
+    /// One more, wherever the pin stands.
     pub(super) fn add(&mut self, pinned: &'a Pinned, what: String, exchange: Option<Arc<Exchange>>) {
-        self.0.push(Finding { pinned, what, exchange });
+        self.add_at(pinned, pinned.places.clone(), what, exchange);
+    }
+
+    /// One more, at some of the places where the pin stands.
+    pub(super) fn add_at(
+        &mut self,
+        pinned: &'a Pinned,
+        places: Vec<Place>,
+        what: String,
+        exchange: Option<Arc<Exchange>>,
+    ) {
+        self.0.push(Finding { pinned, places, what, exchange });
     }
 
     /// Whether there is none.
@@ -64,7 +76,7 @@ impl<'a> Findings<'a> {
         let lines = self
             .0
             .iter()
-            .map(|Finding { pinned, what, .. }| format!("{}  {}: {what}", places(&pinned.places), pinned.pin));
+            .map(|finding| format!("{}  {}: {}", places(&finding.places), finding.pinned.pin, finding.what));
         let observed = folded(lines, count);
         let exchange = self.0.into_iter().find_map(|finding| finding.exchange);
         Breach { expected, observed, hint: None, exchange }
