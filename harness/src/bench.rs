@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 use zot_verify_model::Account;
 
-use crate::checks::inventory::Looked;
+use crate::checks::inventory::Lookup;
 use crate::checks::mirror::Pulled;
 use crate::checks::pull::{Stage, Walk};
 use crate::checks::push_key::Pushed;
@@ -43,7 +43,7 @@ pub struct Setup {
     /// The manifests of the image that is pulled.
     pub walk: OnceCell<Result<Arc<Walk>, (Stage, Halt)>>,
     /// What manifests pin, and what the registry answers.
-    pub inventory: OnceCell<Result<Arc<Looked>, Halt>>,
+    pub inventory: OnceCell<Result<Arc<Lookup>, Halt>>,
     /// A scrape of the metrics.
     pub scrape: OnceCell<Result<Arc<Exchange>, Halt>>,
     /// Whether a live registry refuses anybody's request to delete.

@@ -1,15 +1,15 @@
 //! `inventory.pinned`: what manifests pin is there, for the nodes that will ask for it.
 
 pub mod lab;
-mod looked;
+mod lookup;
 mod platforms;
 mod saboteurs;
 mod telling;
 
 use std::sync::Arc;
 
-pub use self::looked::Looked;
-use self::looked::Pinned;
+pub use self::lookup::Lookup;
+use self::lookup::Pinned;
 use self::telling::Findings;
 use super::expect;
 use super::pull::{INDEXES, MANIFESTS};
@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
     id: "inventory.pinned",
     title: "every image that manifests pin is there, for the nodes that ask for it",
     requirement: "A pin that does not resolve is an ImagePullBackOff that nobody sees until a node asks: a merged \
-                  `v3.6.5-placeholder` cost the owner eleven days. Looked through are the directories that --manifests or \
+                  `v3.6.5-placeholder` cost the owner eleven days. Lookup through are the directories that --manifests or \
                   the intent names.",
     profile: Profile::Full,
     parts: &[
@@ -56,7 +56,7 @@ const GETS: &[&str] = &["HEAD /v2/*/manifests/*", "GET /v2/*/manifests/*", "GET 
 const PUSH_IT: &str = "push the image, or pin one that is there, before anything is deployed";
 
 async fn resolves(bench: Bench) -> Judged {
-    let looked = Looked::shared(&bench).await?;
+    let looked = Lookup::shared(&bench).await?;
     let mut findings = Findings::default();
     let (mut unknown, mut good) = (Vec::new(), Vec::new());
     for pinned in looked.real() {
@@ -147,7 +147,7 @@ fn short(digest: &str) -> &str {
 }
 
 async fn platforms(bench: Bench) -> Judged {
-    let looked = Looked::shared(&bench).await?;
+    let looked = Lookup::shared(&bench).await?;
     let inventory = &bench.deployment.inventory;
     let mut findings = Findings::default();
     let mut seen = Vec::new();
@@ -194,7 +194,7 @@ async fn platforms(bench: Bench) -> Judged {
 }
 
 async fn placeholders(bench: Bench) -> Judged {
-    let looked = Looked::shared(&bench).await?;
+    let looked = Lookup::shared(&bench).await?;
     let mut findings = Findings::default();
     for pinned in &looked.pinned {
         let Some(why) = &pinned.placeholder else { continue };
@@ -218,7 +218,7 @@ async fn placeholders(bench: Bench) -> Judged {
 }
 
 async fn written_out(bench: Bench) -> Judged {
-    let looked = Looked::shared(&bench).await?;
+    let looked = Lookup::shared(&bench).await?;
     if let Some(first) = looked.unread.first() {
         let more = looked.unread.len() - 1;
         let more = if more == 0 { String::new() } else { format!(", and {more} more") };

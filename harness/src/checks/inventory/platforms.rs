@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use zot_verify_model::Digest;
 
-use super::looked::Pinned;
+use super::lookup::Pinned;
 use crate::bench::Bench;
 use crate::checks::expect;
 use crate::checks::pull::{ACCEPT, Descriptor, is_index};

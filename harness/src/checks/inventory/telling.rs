@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::looked::Pinned;
+use super::lookup::Pinned;
 use crate::bench::Bench;
 use crate::bounds;
 use crate::manifests::{Open, Place};

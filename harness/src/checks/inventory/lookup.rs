@@ -29,7 +29,7 @@ pub(super) struct Pinned {
 
 /// Everything that was looked up.
 #[derive(Debug)]
-pub struct Looked {
+pub struct Lookup {
     /// Where the manifests are.
     pub(super) place: Manifests,
     /// What stands in them.
@@ -44,7 +44,7 @@ pub struct Looked {
     binary: usize,
 }
 
-impl Looked {
+impl Lookup {
     /// What all parts share.
     ///
     /// # Errors
