@@ -55,7 +55,7 @@ fn beside(zot: &Zot) -> Result<(), Failed> {
     runtime.block_on(async {
         let around = Surroundings::new(Path::new(env!("CARGO_BIN_EXE_zot-verify")), Vec::new());
         let intent = Intent::default();
-        let config = builtin::config(zot.metrics_key().await?);
+        let config = builtin::config(zot.metrics_key(std::path::Path::new(env!("CARGO_BIN_EXE_zot-verify"))).await?);
         let spec = lab_spec(zot.clone(), config, &intent, &around)?;
         let session = Session::lab(&spec, Arc::new(intent), &around).await?;
         let header = session.header();

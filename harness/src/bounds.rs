@@ -144,3 +144,24 @@ pub const ENGINE: Duration = Duration::from_secs(5);
 
 /// How young a directory may be whose maker has not locked it yet.
 pub const NEWBORN: Duration = Duration::from_secs(2);
+
+/// How long a container engine may take for one answer; an image of some megabytes is taken in within it.
+pub const ENGINE_CALL: Duration = Duration::from_secs(30);
+
+/// How long a reaper waits for an engine that does not answer, before it leaves its containers to the next run.
+pub const ENGINE_AWAY: Duration = Duration::from_secs(20);
+
+/// How long an engine may still be making what a run had asked for that was killed.
+pub const STILL_MAKING: Duration = Duration::from_secs(1);
+
+/// How long a reaper may take for everything: its programs, side by side, and then its containers.
+pub const REAPER: Duration = Duration::from_secs(35);
+
+/// After which time a lab of another machine is nobody's; no run lasts so long.
+pub const ORPHANED: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// How many lines of a container's log are read.
+pub const LOG_TAIL: &str = "200";
+
+/// How much of a container's log is read, in bytes.
+pub const LOG_READ: usize = 1 << 20;

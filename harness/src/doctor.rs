@@ -75,7 +75,7 @@ async fn engine(program: &Path) -> Vec<Found> {
         }
     };
     let image = match containers::present(&engine, containers::PUBLISHED).await {
-        Ok(()) => Found::good("zot image", containers::PUBLISHED),
+        Ok(_) => Found::good("zot image", containers::PUBLISHED),
         Err(trouble) => Found::missing("zot image", trouble.what(), trouble.remedy()),
     };
     let alone = match containers::alone(program, &engine.architecture) {

@@ -11,7 +11,7 @@ use zot_verify::serve::{self, What};
 use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs, ServeCommand};
 use zot_verify::settings::{self, Cleaning, Environment, Settings};
-use zot_verify::target::reaper;
+use zot_verify::target::{keeper, reaper};
 use zot_verify::{catalogue, clean, doctor, self_test};
 use zot_verify_model::Secret;
 
@@ -55,7 +55,7 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
         }
         Command::Doctor => {
             let program = surroundings(&[])?.program;
-            runtime()?.block_on(doctor::run(&program, &mut anstream::stdout()))
+            finished(doctor::run(&program, &mut anstream::stdout()))
         }
         Command::Serve(what) => serve(what),
         Command::Reap { .. } => Ok(Exit::Good),
@@ -77,12 +77,12 @@ fn verify(settings: &Settings) -> Result<Exit, Trouble> {
     if let Some(path) = &settings.junit {
         reporters.add(Junit::new(files.create(path)?));
     }
-    runtime()?.block_on(session::verify(settings, &around, &mut reporters))
+    finished(session::verify(settings, &around, &mut reporters))
 }
 
 fn clean(cleaning: &Cleaning) -> Result<Exit, Trouble> {
     let around = surroundings(&cleaning.secrets)?;
-    runtime()?.block_on(clean::run(cleaning, &around, &mut anstream::stdout()))
+    finished(clean::run(cleaning, &around, &mut anstream::stdout()))
 }
 
 fn serve(command: &ServeCommand) -> Result<Exit, Trouble> {
@@ -91,13 +91,13 @@ fn serve(command: &ServeCommand) -> Result<Exit, Trouble> {
         ServeCommand::Issuer { listen, spec, url } => (What::Issuer(spec, url.as_deref()), listen),
         ServeCommand::Upstream { listen, spec } => (What::Upstream(spec.as_deref()), listen),
     };
-    runtime()?.block_on(serve::run(what, *listen))
+    finished(serve::run(what, *listen))
 }
 
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
     let (zot, _) = settings::zot(&args.zot)?;
     let around = surroundings(&Environment::of_process()?.secrets)?;
-    runtime()?.block_on(self_test::run(zot, &args.only, &around, &mut anstream::stdout()))
+    finished(self_test::run(zot, &args.only, &around, &mut anstream::stdout()))
 }
 
 /// This program, a new run, and every secret of the environment.
@@ -108,6 +108,15 @@ fn surroundings(secrets: &[Secret]) -> Result<Surroundings, Trouble> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("ZOT_VERIFY_LOG").unwrap_or_default();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(around)
+}
+
+/// Runs to the end, and until nothing that this program started has anything left to clear up.
+fn finished<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    runtime()?.block_on(async {
+        let result = work.await;
+        keeper::settle().await;
+        result
+    })
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {

@@ -45,7 +45,7 @@ pub async fn run(zot: Zot, only: &[String], around: &Surroundings, out: &mut dyn
     let start = Instant::now();
     let saboteurs = selected(only)?;
     let intent = Arc::new(Intent::default());
-    let config = builtin::config(zot.metrics_key().await?);
+    let config = builtin::config(zot.metrics_key(&around.program).await?);
     let name = zot.name();
     let lab = lab_spec(zot, config, &intent, around)?;
     let run = Runs { lab, intent, around };

@@ -75,7 +75,7 @@ impl Session {
             Target::Local { zot, caddy } => {
                 let config = match &settings.config {
                     Some(config) => config.clone(),
-                    None => builtin::config(zot.metrics_key().await?),
+                    None => builtin::config(zot.metrics_key(&around.program).await?),
                 };
                 let spec = lab_spec(zot.clone(), config, &intent, around)?.behind(caddy.clone());
                 let mut session = Self::lab(&spec, intent, around).await?;

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use libtest_mimic::Failed;
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use testcontainers::bollard::Docker;
-use testcontainers::bollard::models::{ContainerCreateBody, HostConfig};
-use testcontainers::bollard::query_parameters::{
+use bollard::Docker;
+use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::query_parameters::{
     CreateContainerOptions, ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
     RemoveContainerOptionsBuilder, StartContainerOptions,
 };
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use zot_verify::target::containers::{self, Engine, Image};
 use zot_verify::target::zot::Zot;
 

@@ -90,7 +90,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
 
 /// The built-in lab of this zot.
 pub(crate) async fn spec(zot: &Zot, around: &Surroundings) -> Result<LabSpec, Failed> {
-    let config = builtin::config(zot.metrics_key().await?);
+    let config = builtin::config(zot.metrics_key(&around.program).await?);
     Ok(lab_spec(zot.clone(), config, &Intent::default(), around)?)
 }
 

@@ -140,7 +140,9 @@ impl Job {
 /// The owner's role, as it is: red from v2.1.18 on, where metrics go dark. With the cure it is green, and older
 /// releases do not take the cure.
 pub(crate) fn metrics_trap_stops_a_merge(zot: &Zot) -> Result<(), Failed> {
-    let dark = super::registry::runtime()?.block_on(zot.metrics_key())? == MetricsKey::AnonymousPolicy;
+    let dark = super::registry::runtime()?
+        .block_on(zot.metrics_key(std::path::Path::new(env!("CARGO_BIN_EXE_zot-verify"))))?
+        == MetricsKey::AnonymousPolicy;
     let repository = Repository::with(zot)?;
     let job = repository.perform()?;
     let verdict = if dark { "fail" } else { "pass" };
@@ -163,7 +165,9 @@ pub(crate) fn metrics_trap_stops_a_merge(zot: &Zot) -> Result<(), Failed> {
 /// A next zot that does not even take the configuration is told, and the merge is not held up.
 pub(crate) fn next_zot_does_not_stop_a_merge(zot: &Zot) -> Result<(), Failed> {
     let mut repository = Repository::with(zot)?;
-    if super::registry::runtime()?.block_on(zot.metrics_key())? == MetricsKey::AnonymousPolicy {
+    if super::registry::runtime()?.block_on(zot.metrics_key(std::path::Path::new(env!("CARGO_BIN_EXE_zot-verify"))))?
+        == MetricsKey::AnonymousPolicy
+    {
         repository.cure()?;
     }
     repository.zot(NEXT, "echo \"'HTTP' has invalid keys: port\" >&2; exit 1")?;
@@ -179,7 +183,9 @@ pub(crate) fn next_zot_does_not_stop_a_merge(zot: &Zot) -> Result<(), Failed> {
 /// Docker's daemons cannot pull from v2.1.16 on: red where the intent requires them, until it waives that. Compose and
 /// kubelets, which nobody requires, warn all the same.
 pub(crate) fn intent_decides_on_docker(zot: &Zot) -> Result<(), Failed> {
-    if super::registry::runtime()?.block_on(zot.metrics_key())? != MetricsKey::AnonymousPolicy {
+    if super::registry::runtime()?.block_on(zot.metrics_key(std::path::Path::new(env!("CARGO_BIN_EXE_zot-verify"))))?
+        != MetricsKey::AnonymousPolicy
+    {
         return Ok(());
     }
     let intent = std::fs::read_to_string(root().join("docs/examples/zot-verify.toml"))?;

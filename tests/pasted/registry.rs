@@ -42,7 +42,7 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) async fn start(zot: &Zot) -> Result<Self, Failed> {
         let around = Surroundings::new(Path::new(env!("CARGO_BIN_EXE_zot-verify")), Vec::new());
-        let config = builtin::config(zot.metrics_key().await?);
+        let config = builtin::config(zot.metrics_key(std::path::Path::new(env!("CARGO_BIN_EXE_zot-verify"))).await?);
         let spec = lab_spec(zot.clone(), config, &Intent::default(), &around)?;
         let (lab, wire, deployment) = spec.start(&Redactor::new()).await?;
         let (intent, setup) = (Arc::new(Intent::default()), Arc::new(Setup::default()));

@@ -18,7 +18,8 @@ const AROUND: &str = "set -euo pipefail\nFAILED=0\nsource \"$LINES_TO_PASTE\"\ne
 pub(crate) fn services_check(zot: &Zot) -> Result<(), Failed> {
     runtime()?.block_on(async {
         // From v2.1.16 on, which is told here by what v2.1.18 brought.
-        let trapped = zot.metrics_key().await? == MetricsKey::AnonymousPolicy;
+        let trapped = zot.metrics_key(std::path::Path::new(env!("CARGO_BIN_EXE_zot-verify"))).await?
+            == MetricsKey::AnonymousPolicy;
         let registry = Registry::start(zot).await?;
         let directory = tempfile::tempdir()?;
         let intent = |must: &str| {

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
+use super::containers;
 use super::orders::{Order, Word, line};
 use super::reaper;
 use crate::bounds;
@@ -28,6 +29,21 @@ pub struct Keeper {
     ended: watch::Receiver<Ended>,
     /// Whether the reaper was told to end, and its silence is no news.
     leaving: Arc<AtomicBool>,
+    /// The labs whose containers the reaper removes.
+    labs: Arc<Mutex<Vec<String>>>,
+}
+
+/// How many reapers of this process still work.
+static WORKING: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
+
+/// Waits until all reapers of this process have ended. Where it is the first process of a container, whatever still works
+/// when it ends is killed.
+pub async fn settle() {
+    let mut working = WORKING.subscribe();
+    let none = working.wait_for(|working| *working == 0);
+    if tokio::time::timeout(bounds::REAPER, none).await.is_err() {
+        eprintln!("zot-verify: a reaper still works after {:?}", bounds::REAPER);
+    }
 }
 
 /// What has ended by itself.
@@ -60,8 +76,15 @@ impl Keeper {
         }
         let (telling, ended) = watch::channel(Ended::default());
         let leaving = Arc::new(AtomicBool::new(false));
-        tokio::spawn(listen(output, directory.clone(), Arc::clone(&leaving), telling));
-        Ok(Self { directory, reaper, input: Some(input), ended, leaving })
+        let labs = Arc::default();
+        let listener =
+            Listener { directory: directory.clone(), leaving: Arc::clone(&leaving), labs: Arc::clone(&labs), telling };
+        WORKING.send_modify(|working| *working += 1);
+        tokio::spawn(async move {
+            listener.listen(output).await;
+            WORKING.send_modify(|working| *working -= 1);
+        });
+        Ok(Self { directory, reaper, input: Some(input), ended, leaving, labs })
     }
 
     /// The directory, which exists now.
@@ -83,6 +106,7 @@ impl Keeper {
     /// # Errors
     /// As [`Self::start`].
     pub async fn contain(&mut self, lab: &str) -> io::Result<()> {
+        self.labs.lock().unwrap_or_else(PoisonError::into_inner).push(lab.to_owned());
         self.order(&Order::Contain { lab: lab.into() }).await
     }
 
@@ -119,9 +143,10 @@ impl Keeper {
     /// What kept the reaper from ending well.
     pub async fn stop(mut self) -> io::Result<()> {
         self.leaving.store(true, Ordering::Relaxed);
+        // A reaper that is gone says so when it is waited for.
+        let _ = self.order(&Order::Leave).await;
         drop(self.input.take());
-        // The reaper gives its programs a while, and then kills them.
-        let status = tokio::time::timeout(bounds::STOP * 3, self.reaper.wait()).await??;
+        let status = tokio::time::timeout(bounds::REAPER, self.reaper.wait()).await??;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("the reaper ended with {status}"))) }
     }
 }
@@ -132,33 +157,44 @@ impl Drop for Keeper {
     }
 }
 
-/// Listens to the reaper as long as it speaks. Of one that was killed the rest of its work is done here.
-async fn listen(
-    mut output: Lines<BufReader<ChildStdout>>,
+/// Who hears what the reaper says.
+struct Listener {
     directory: PathBuf,
     leaving: Arc<AtomicBool>,
+    labs: Arc<Mutex<Vec<String>>>,
     telling: watch::Sender<Ended>,
-) {
-    let mut groups = Vec::new();
-    while let Ok(Some(line)) = output.next_line().await {
-        match serde_json::from_str(&line) {
-            Ok(Word::Started { pid, .. }) => groups.extend(i32::try_from(pid).ok().and_then(Pid::from_raw)),
-            Ok(Word::Exited { name, how }) => {
-                telling.send_modify(|ended| drop(ended.programs.insert(name, how)));
+}
+
+impl Listener {
+    /// Listens to the reaper as long as it speaks. Of one that was killed the rest of its work is done here.
+    async fn listen(self, mut output: Lines<BufReader<ChildStdout>>) {
+        let mut groups = Vec::new();
+        while let Ok(Some(line)) = output.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(Word::Started { pid, .. }) => groups.extend(i32::try_from(pid).ok().and_then(Pid::from_raw)),
+                Ok(Word::Exited { name, how }) => {
+                    self.telling.send_modify(|ended| drop(ended.programs.insert(name, how)));
+                }
+                Ok(Word::Ready) | Err(_) => {}
             }
-            Ok(Word::Ready) | Err(_) => {}
         }
-    }
-    if !leaving.load(Ordering::Relaxed) {
+        self.telling.send_modify(|ended| ended.reaper = true);
+        if self.leaving.load(Ordering::Relaxed) {
+            return;
+        }
         for group in groups {
             // It may have ended by itself meanwhile.
             let _ = kill_process_group(group, Signal::KILL);
         }
-        if let Err(error) = std::fs::remove_dir_all(&directory) {
-            eprintln!("zot-verify: {} remains: {error}", directory.display());
+        let labs = std::mem::take(&mut *self.labs.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut removed = Ok(());
+        for lab in labs {
+            removed = removed.and(containers::remove(&lab, true).await);
+        }
+        if let Err(error) = removed.and_then(|()| std::fs::remove_dir_all(&self.directory)) {
+            eprintln!("zot-verify: something of {} remains: {error}", self.directory.display());
         }
     }
-    telling.send_modify(|ended| ended.reaper = true);
 }
 
 /// The last lines of a log, shortened to what people need of them.

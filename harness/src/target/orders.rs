@@ -22,6 +22,8 @@ pub(super) enum Order {
         /// The lab's name, as its labels have it.
         lab: String,
     },
+    /// The run ends in order: nothing that it asked for is still being made.
+    Leave,
 }
 
 /// What the reaper tells.

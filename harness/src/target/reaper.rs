@@ -39,16 +39,15 @@ pub fn main(directory: &Path) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed("no runtime", &error),
     };
-    let code = match runtime.block_on(run(directory)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed("the reaper", &error),
-    };
-    let removed = std::fs::remove_dir_all(directory);
+    let (ended, contained) = runtime.block_on(run(directory));
+    // The next run finds a directory without a lock, and by its name the containers that could not be removed.
+    let removed = contained.and_then(|()| std::fs::remove_dir_all(directory));
     // Standard input is read by a thread that may never return; do not wait for it.
     runtime.shutdown_background();
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => failed("the run's directory remains", &error),
-        _ => code,
+    match (ended, removed) {
+        (_, Err(error)) if error.kind() != io::ErrorKind::NotFound => failed("something of the run remains", &error),
+        (Err(error), _) => failed("the reaper", &error),
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -57,21 +56,49 @@ fn failed(what: &str, error: &io::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(directory: &Path) -> io::Result<()> {
+/// Serves the run until that ends. Answers how it went with the programs, and whether all containers are gone.
+async fn run(directory: &Path) -> (io::Result<()>, io::Result<()>) {
+    let (stop, stopping) = watch::channel(false);
+    let (mut programs, mut labs, mut suddenly) = (JoinSet::new(), Vec::new(), true);
+    let held = hold(directory);
+    let mut ended = match &held {
+        Ok(_) => obey(directory, &stopping, &mut programs, &mut labs, &mut suddenly).await,
+        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+    };
+    stop.send_replace(true);
+    while let Some(program) = programs.join_next().await {
+        ended = ended.and(program.map_err(io::Error::other).flatten());
+    }
+    let mut contained = Ok(());
+    for lab in labs {
+        contained = contained.and(containers::remove(&lab, suddenly).await);
+    }
+    (ended, contained)
+}
+
+/// Makes the directory, and holds the lock that says whose it is.
+fn hold(directory: &Path) -> io::Result<File> {
+    // Secrets of the lab lie in it, and nobody can have prepared it for us.
+    std::fs::DirBuilder::new().mode(0o700).create(directory)?;
+    let held = File::open(directory)?;
+    held.lock()?;
+    Ok(held)
+}
+
+/// Does what it is told until nobody is there to tell it.
+async fn obey(
+    directory: &Path,
+    stopping: &watch::Receiver<bool>,
+    programs: &mut JoinSet<io::Result<()>>,
+    labs: &mut Vec<String>,
+    suddenly: &mut bool,
+) -> io::Result<()> {
     // Taking the signals is what keeps them from ending the reaper before its programs.
     let _taken = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
         .into_iter()
         .map(signal)
         .collect::<io::Result<Vec<_>>>()?;
-    // Secrets of the lab lie in it, and nobody can have prepared it for us.
-    std::fs::DirBuilder::new().mode(0o700).create(directory)?;
-    let owned = File::open(directory)?;
-    owned.lock()?;
-    let (stop, stopping) = watch::channel(false);
-    let mut programs = JoinSet::new();
-    let mut labs = Vec::new();
     say(&Word::Ready).await?;
-
     let mut input = BufReader::new(tokio::io::stdin()).lines();
     while let Some(order) = input.next_line().await? {
         match serde_json::from_str(&order)? {
@@ -83,17 +110,10 @@ async fn run(directory: &Path) -> io::Result<()> {
                 Err(error) => say(&Word::Exited { name, how: format!("could not be started: {error}") }).await?,
             },
             Order::Contain { lab } => labs.push(lab),
+            Order::Leave => *suddenly = false,
         }
     }
-    stop.send_replace(true);
-    let mut ended = Ok(());
-    while let Some(program) = programs.join_next().await {
-        ended = ended.and(program.map_err(io::Error::other).flatten());
-    }
-    for lab in labs {
-        ended = ended.and(containers::remove(&lab).await);
-    }
-    ended
+    Ok(())
 }
 
 /// Tells when a program ends by itself, and ends it when the time has come.

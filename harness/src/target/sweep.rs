@@ -18,26 +18,6 @@ use crate::bounds;
 /// How the names of all our directories begin.
 pub(super) const PREFIX: &str = "zot-verify-";
 
-/// A directory for a moment. It is removed when this is dropped, or by the next run.
-#[derive(Debug)]
-pub(super) struct Temporary {
-    directory: tempfile::TempDir,
-    _lock: File,
-}
-
-impl Temporary {
-    pub(super) fn new() -> io::Result<Self> {
-        let directory = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
-        let lock = File::open(directory.path())?;
-        lock.lock()?;
-        Ok(Self { directory, _lock: lock })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.directory.path()
-    }
-}
-
 /// Removes the directories that are nobody's, and ends what still runs in them; once in a run. What cannot be removed is
 /// told and left.
 pub(super) fn directories() {
@@ -53,7 +33,7 @@ pub(super) fn directories() {
 
 /// Removes the containers and networks that are nobody's. What cannot be removed is told and left.
 pub(super) async fn containers(engine: &Engine) {
-    if let Err(error) = containers::sweep(&engine.api).await {
+    if let Err(error) = containers::sweep(engine).await {
         eprintln!("zot-verify: containers or networks are left from an earlier run: {error}");
     }
 }

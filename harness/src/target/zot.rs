@@ -8,6 +8,7 @@ use zot_verify_model::ZotConfig;
 
 use super::adapt::{Credentials, Places, adapt};
 use super::builtin::{self, MetricsKey};
+use super::keeper::Keeper;
 use super::{containers, sweep};
 use crate::bounds;
 use crate::error::Trouble;
@@ -95,21 +96,24 @@ impl Zot {
     pub async fn present(&self) -> Result<(), Trouble> {
         match self {
             Self::Embedded | Self::Program(_) => Ok(()),
-            Self::Image(reference) => containers::present(&containers::Engine::connect().await?, reference).await,
+            Self::Image(reference) => {
+                containers::present(&containers::Engine::connect().await?, reference).await.map(drop)
+            }
         }
     }
 
-    /// Which key of the built-in configuration this zot takes, told by `zot verify`.
+    /// Which key of the built-in configuration this zot takes, told by `zot verify`. What that needs is held by a reaper,
+    /// which `program` becomes, zot-verify itself.
     ///
     /// # Errors
     /// Trouble with exit code 3 when the program cannot be run, or refuses both.
-    pub async fn metrics_key(&self) -> Result<MetricsKey, Trouble> {
+    pub async fn metrics_key(&self, program: &Path) -> Result<MetricsKey, Trouble> {
         if *self == Self::Embedded {
             return Ok(MetricsKey::AnonymousPolicy);
         }
         let mut refused = String::new();
         for key in [MetricsKey::AnonymousPolicy, MetricsKey::EmptyUser] {
-            match self.verify(key).await? {
+            match self.verify(key, program).await? {
                 None => return Ok(key),
                 Some(why) => refused = why,
             }
@@ -124,15 +128,18 @@ impl Zot {
     }
 
     /// Why `zot verify` refuses the built-in configuration with this key; `None` when it takes it.
-    async fn verify(&self, key: MetricsKey) -> Result<Option<String>, Trouble> {
+    async fn verify(&self, key: MetricsKey, program: &Path) -> Result<Option<String>, Trouble> {
         let failed = |error: std::io::Error| {
             Trouble::unknown(format!("`{} verify` could not be run", self.name()), error.to_string())
-                .cure("check that it is a zot for this machine")
+                .cure("check that it is a zot for this machine, and that TMPDIR can be written")
         };
-        let directory = sweep::Temporary::new().map_err(failed)?;
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let directory = std::env::temp_dir().join(format!("{}verify-{name}", sweep::PREFIX));
+        let mut keeper = Keeper::new(program, directory).await.map_err(failed)?;
+        let directory = keeper.directory().to_owned();
         let seen = match self {
             Self::Image(_) => Path::new(containers::DIRECTORY),
-            Self::Embedded | Self::Program(_) => directory.path(),
+            Self::Embedded | Self::Program(_) => directory.as_path(),
         };
         let mut config = builtin::config(key);
         adapt(
@@ -147,17 +154,20 @@ impl Zot {
                 upstream: "http://127.0.0.1:1",
             },
         );
-        let path = directory.path().join("config.json");
+        let path = directory.join("config.json");
         std::fs::write(&path, config.to_text()).map_err(failed)?;
         let credentials = r#"{"clientid":"zot","clientsecret":"unused"}"#;
-        std::fs::write(directory.path().join("oidc.json"), credentials).map_err(failed)?;
+        std::fs::write(directory.join("oidc.json"), credentials).map_err(failed)?;
         let (taken, said) = match self {
             Self::Embedded => return Ok(None),
             Self::Program(program) => run_verify(program, &path).await.map_err(failed)?,
             Self::Image(reference) => {
-                containers::verify(&containers::Engine::connect().await?, reference, directory.path()).await?
+                let engine = containers::Engine::connect().await?;
+                keeper.contain(&name).await.map_err(failed)?;
+                containers::verify(&engine, reference, ("verify", &name), &directory).await?
             }
         };
+        keeper.stop().await.map_err(failed)?;
         let said = String::from_utf8_lossy(&said);
         let told = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
         Ok((!taken).then(|| told.to_owned()))

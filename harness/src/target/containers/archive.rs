@@ -3,6 +3,7 @@
 //! It is written here and not built, because BuildKit needs a session that Podman's API does not have.
 
 use std::io;
+use std::path::Path;
 
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
@@ -67,6 +68,42 @@ impl Image<'_> {
         layer.append_data(&mut tmp, "tmp/", io::empty())?;
         layer.into_inner()
     }
+}
+
+/// One file, for a container that is not started yet.
+pub(super) fn file(path: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut archive = Builder::new(Vec::new());
+    append(&mut archive, path.trim_start_matches('/'), bytes, 0o644)?;
+    archive.into_inner()
+}
+
+/// A directory with all its files, for a container that is not started yet. Whoever its image runs as may read and write
+/// them: the container is the lab's alone.
+pub(super) fn directory(path: &str, directory: &Path) -> io::Result<Vec<u8>> {
+    let mut archive = Builder::new(Vec::new());
+    fill(&mut archive, Path::new(path.trim_start_matches('/')), directory)?;
+    archive.into_inner()
+}
+
+fn fill(archive: &mut Builder<Vec<u8>>, path: &Path, directory: &Path) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::Directory);
+    header.set_size(0);
+    header.set_mode(0o777);
+    archive.append_data(&mut header, path, io::empty())?;
+    for entry in std::fs::read_dir(directory)? {
+        let (entry, path) = entry.map(|entry| (entry.path(), path.join(entry.file_name())))?;
+        if entry.is_dir() {
+            fill(archive, &path, &entry)?;
+        } else {
+            let bytes = std::fs::read(&entry)?;
+            let mut header = Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o666);
+            archive.append_data(&mut header, path, bytes.as_slice())?;
+        }
+    }
+    Ok(())
 }
 
 /// Times and owners are those of nobody, so that the same program makes the same image.

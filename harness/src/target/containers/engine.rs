@@ -1,15 +1,13 @@
 //! The container engine that answers: Docker, or Podman through the same API.
 
-use std::io;
-use std::net::IpAddr;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
+use bollard::errors::Error;
+use bollard::models::{ContainerInspectResponse, SystemVersion};
+use bollard::query_parameters::{LogsOptionsBuilder, WaitContainerOptions};
+use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::StreamExt as _;
-use testcontainers::bollard::Docker;
-use testcontainers::bollard::errors::Error;
-use testcontainers::bollard::models::{ContainerInspectResponse, SystemVersion};
-use testcontainers::bollard::query_parameters::{LogsOptionsBuilder, WaitContainerOptions};
-use testcontainers::core::client::docker_client_instance;
 
 use crate::bounds;
 use crate::error::Trouble;
@@ -48,11 +46,21 @@ impl Engine {
     /// Trouble with exit code 3, with what to do, where none answers or its containers cannot be reached from here.
     pub async fn connect() -> Result<Self, Trouble> {
         let host = host();
-        let api = docker_client_instance().await.map_err(|error| silent(&host, &error))?;
+        let silent = |why: &dyn std::fmt::Display| {
+            Trouble::unknown(format!("no container engine answers at {host}"), why.to_string())
+                .cure("start Docker, or let DOCKER_HOST name the engine; `zot-verify doctor` shows what is there")
+        };
+        let api = client(&host).map_err(|why| silent(&why))?;
         let version = tokio::time::timeout(bounds::ENGINE, api.version());
-        let version = version.await.map_err(|late| silent(&host, &late))?.map_err(|error| silent(&host, &error))?;
+        let version = version.await.map_err(|late| silent(&late))?.map_err(|error| silent(&error))?;
         let seat = seat(&api, &host).await?;
-        Ok(Self { api, host, architecture: version.arch.clone().unwrap_or_default(), version: told(&version), seat })
+        Ok(Self { api, architecture: version.arch.clone().unwrap_or_default(), version: told(&version), host, seat })
+    }
+
+    /// The program that people give orders to it with.
+    #[must_use]
+    pub fn command(&self) -> &'static str {
+        if self.version.starts_with("Podman") { "podman" } else { "docker" }
     }
 }
 
@@ -60,6 +68,37 @@ impl Engine {
 #[must_use]
 pub fn host() -> String {
     std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()).unwrap_or_else(|| DEFAULT_HOST.to_owned())
+}
+
+/// A client for the engine at this address. It asks nothing yet.
+pub(super) fn client(host: &str) -> Result<Docker, String> {
+    let timeout = bounds::ENGINE_CALL.as_secs();
+    let made = match host.split_once("://") {
+        Some(("unix", path)) if Path::new(path).exists() => {
+            Docker::connect_with_unix(host, timeout, API_DEFAULT_VERSION)
+        }
+        Some(("unix", path)) => return Err(format!("there is no socket {path}")),
+        Some(("tcp" | "http" | "https", _)) => match certificates(host) {
+            None => Docker::connect_with_http(host, timeout, API_DEFAULT_VERSION),
+            Some(at) => {
+                let [key, own, ca] = ["key.pem", "cert.pem", "ca.pem"].map(|name| at.join(name));
+                if let Some(missing) = [&key, &own, &ca].into_iter().find(|file| !file.exists()) {
+                    return Err(format!("TLS is asked for, and there is no {}", missing.display()));
+                }
+                Docker::connect_with_ssl(host, &key, &own, &ca, timeout, API_DEFAULT_VERSION)
+            }
+        },
+        _ => return Err("it is no unix://, tcp:// or https:// address".to_owned()),
+    };
+    made.map_err(|error| error.to_string())
+}
+
+/// Where the certificates are, if the engine is to be spoken to over TLS, as Docker's own client decides it.
+fn certificates(host: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let wanted = host.starts_with("https://") || set("DOCKER_TLS_VERIFY").is_some();
+    let place = set("DOCKER_CERT_PATH").map(PathBuf::from);
+    wanted.then(|| place.unwrap_or_else(|| PathBuf::from(set("HOME").unwrap_or_default()).join(".docker")))
 }
 
 /// Whether something listens where the engine should. Whether it is one is seen when it is asked.
@@ -74,7 +113,7 @@ pub fn listens() -> bool {
     }
 }
 
-fn address_of(authority: &str) -> Option<std::net::SocketAddr> {
+fn address_of(authority: &str) -> Option<SocketAddr> {
     std::net::ToSocketAddrs::to_socket_addrs(authority.trim_end_matches('/')).ok()?.next()
 }
 
@@ -87,26 +126,28 @@ fn told(version: &SystemVersion) -> String {
     }
 }
 
-fn silent(host: &str, error: &dyn std::fmt::Display) -> Trouble {
-    Trouble::unknown(format!("no container engine answers at {host}"), error.to_string())
-        .cure("start Docker, or let DOCKER_HOST name the engine; `zot-verify doctor` shows what is there")
-}
-
 /// Finds this program among the engine's containers. That is the case in a job container, and where the engine itself
 /// runs in a container beside it.
 async fn seat(api: &Docker, host: &str) -> Result<Seat, Trouble> {
     for id in own_ids() {
-        let Ok(own) = api.inspect_container(&id, None).await else { continue };
-        return Ok(if has_hosts_network(&own) { Seat::Host } else { Seat::Container(own.id.unwrap_or(id)) });
+        match api.inspect_container(&id, None).await {
+            // A name that somebody else's container has is not ours.
+            Ok(own) if own.id.as_ref().is_some_and(|known| known.starts_with(&id)) => {
+                return Ok(if has_hosts_network(&own) { Seat::Host } else { Seat::Container(own.id.unwrap_or(id)) });
+            }
+            Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => {}
+            Err(error) => {
+                let what = "the engine does not say whether this program runs in one of its containers";
+                return Err(Trouble::unknown(what, error.to_string()));
+            }
+        }
     }
     let away = host.split_once("://").filter(|(scheme, _)| *scheme != "unix").map(|(_, authority)| authority);
-    match away.and_then(address_of).map(|address| address.ip()).filter(|ip: &IpAddr| !ip.is_loopback()) {
+    match away.and_then(address_of).filter(|address| !address.ip().is_loopback()) {
         None => Ok(Seat::Host),
-        Some(ip) => Err(Trouble::unknown(
+        Some(_) => Err(Trouble::unknown(
             format!("the engine at {host} is on another machine"),
-            format!(
-                "it publishes ports on its own 127.0.0.1, which is not ours, and {ip} is not to be opened to others"
-            ),
+            "it publishes ports on its own 127.0.0.1, which is not ours, and a lab is opened to nobody else",
         )
         .cure(
             "share its network: run zot-verify in a container of that engine, in the same pod, or on that machine; a \
@@ -127,13 +168,20 @@ fn own_ids() -> Vec<String> {
     let is_id = |word: &&str| word.len() == 64 && word.bytes().all(|c| c.is_ascii_hexdigit());
     let of_mounts = mounts.lines().filter(|line| line.contains("/etc/hostname") || line.contains("/etc/hosts"));
     let mut ids: Vec<String> = of_mounts.filter_map(|line| line.split('/').find(is_id)).map(str::to_owned).collect();
-    let marked = ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists());
-    let named = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if marked {
-        ids.push(named);
+    if ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists()) {
+        ids.push(rustix::system::uname().nodename().to_string_lossy().into_owned());
     }
     ids.dedup();
     ids
+}
+
+/// Waits until a container has ended; answers with its exit code and the last lines that it wrote.
+///
+/// # Errors
+/// What the engine says of a container that it lost.
+pub async fn ended(engine: &Engine, id: &str) -> Result<(i64, Vec<u8>), Error> {
+    let code = code(&engine.api, id).await?;
+    Ok((code, log(&engine.api, id).await?))
 }
 
 /// Waits until a container has ended; answers with its exit code.
@@ -143,31 +191,20 @@ pub(super) async fn code(api: &Docker, id: &str) -> Result<i64, Error> {
         // bollard makes an error of every code but 0.
         Some(Err(Error::DockerContainerWaitError { code, .. })) => Ok(code),
         Some(Err(error)) => Err(error),
-        None => Err(Error::IOError { err: io::ErrorKind::UnexpectedEof.into() }),
+        None => Err(Error::IOError { err: std::io::ErrorKind::UnexpectedEof.into() }),
     }
-}
-
-/// Waits until a container has ended; answers with its exit code and the last lines that it wrote.
-///
-/// # Errors
-/// What the engine says of a container that it lost.
-pub async fn ended(engine: &Engine, id: &str) -> Result<(i64, Vec<u8>), Error> {
-    let code = code(&engine.api, id).await?;
-    Ok((code, log(&engine.api, id).await))
 }
 
 /// The last lines that a container wrote.
-pub(super) async fn log(api: &Docker, id: &str) -> Vec<u8> {
-    let all = LogsOptionsBuilder::default().stdout(true).stderr(true).tail("200").build();
+pub(super) async fn log(api: &Docker, id: &str) -> Result<Vec<u8>, Error> {
+    let last = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(bounds::LOG_TAIL).build();
     let mut log = Vec::new();
-    let mut lines = api.logs(id, Some(all));
-    while let Some(Ok(line)) = lines.next().await {
-        log.extend_from_slice(&line.into_bytes());
+    let mut lines = api.logs(id, Some(last));
+    while let Some(line) = lines.next().await {
+        log.extend_from_slice(&line?.into_bytes());
+        if log.len() > bounds::LOG_READ {
+            break;
+        }
     }
-    log
-}
-
-/// What an engine's answer means for people.
-pub(super) fn said(error: &Error) -> io::Error {
-    io::Error::other(error.to_string())
+    Ok(log)
 }

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
+use bollard::errors::Error;
+use bollard::query_parameters::{ImportImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
-use testcontainers::bollard::query_parameters::{
-    ImportImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
-};
-use testcontainers::bollard::{body_full, errors::Error};
 
 use super::archive::{Image, LABEL, PROGRAM};
 use super::engine::Engine;
@@ -21,37 +19,35 @@ pub const PUBLISHED: &str =
 /// The name of the image around this program.
 const FIXTURES: &str = "zot-verify/fixtures";
 
-/// Looks whether the engine has zot's image. It is not pulled: what a lab is made of should not depend on the network.
+/// The id of zot's image. It is not pulled: what a lab is made of should not depend on the network.
 ///
 /// # Errors
 /// Trouble with exit code 3, with the command that gets it.
-pub async fn present(engine: &Engine, reference: &str) -> Result<(), Trouble> {
+pub async fn present(engine: &Engine, reference: &str) -> Result<String, Trouble> {
     match engine.api.inspect_image(reference).await {
-        Ok(_) => Ok(()),
-        Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
-            let command = if engine.version.starts_with("Podman") { "podman" } else { "docker" };
-            Err(Trouble::unknown(
-                format!("there is no image {reference}"),
-                format!("{} at {} does not have it, and no lab pulls one by itself", engine.version, engine.host),
-            )
-            .cure(format!(
-                "{command} pull {reference}\nor build one around a zot binary, as containers/zot.Dockerfile does, and \
-                 give it as --zot image:NAME"
-            )))
-        }
+        Ok(known) => Ok(known.id.unwrap_or_else(|| reference.to_owned())),
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => Err(Trouble::unknown(
+            format!("there is no image {reference}"),
+            format!("{} at {} does not have it, and no lab pulls one by itself", engine.version, engine.host),
+        )
+        .cure(format!(
+            "{} pull {reference}\nor build one around a zot binary, as containers/zot.Dockerfile does, and give it as \
+             --zot image:NAME",
+            engine.command()
+        ))),
         Err(error) => Err(Trouble::unknown(format!("{reference} could not be looked for"), error.to_string())),
     }
 }
 
-/// The image around this program, loaded where it is not there yet. Older ones go.
+/// The id of the image around this program, loaded where it is not there yet. Older ones go.
 pub(super) async fn fixtures(engine: &Engine, program: &Path) -> Result<String, Trouble> {
     program::alone(program, &engine.architecture)?;
     let failed = |what: &str, error: &dyn std::fmt::Display| Trouble::unknown(what.to_owned(), error.to_string());
     let bytes = std::fs::read(program).map_err(|error| failed("this program cannot be read", &error))?;
     let hash = Sha256::digest(&bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>();
     let tag = format!("{FIXTURES}:{hash}");
-    if engine.api.inspect_image(&tag).await.is_ok() {
-        return Ok(tag);
+    if let Ok(known) = engine.api.inspect_image(&tag).await {
+        return Ok(known.id.unwrap_or(tag));
     }
     let image = Image {
         tag: &tag,
@@ -63,7 +59,9 @@ pub(super) async fn fixtures(engine: &Engine, program: &Path) -> Result<String, 
     };
     load(engine, &image).await?;
     forget(engine, &tag).await;
-    Ok(tag)
+    let known = engine.api.inspect_image(&tag).await;
+    let known = known.map_err(|error| failed("the image of the lab's own servers is not there", &error))?;
+    Ok(known.id.unwrap_or(tag))
 }
 
 /// Gives the engine an image.
@@ -76,7 +74,7 @@ pub async fn load(engine: &Engine, image: &Image<'_>) -> Result<(), Trouble> {
     };
     let archive = image.archive().map_err(|error| failed(&error))?;
     let quiet = ImportImageOptionsBuilder::default().quiet(true).build();
-    let mut loading = engine.api.import_image(quiet, body_full(archive.into()), None);
+    let mut loading = engine.api.import_image(quiet, bollard::body_full(archive.into()), None);
     while let Some(step) = loading.next().await {
         step.map_err(|error| failed(&error))?;
     }

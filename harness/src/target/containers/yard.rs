@@ -4,28 +4,35 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use testcontainers::bollard::models::{NetworkConnectRequest, NetworkCreateRequest, PortBinding};
-use testcontainers::core::{ContainerPort, Host, WaitFor};
-use testcontainers::runners::AsyncRunner as _;
-use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt as _};
+use bollard::errors::Error;
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, NetworkConnectRequest, NetworkCreateRequest, NetworkingConfig,
+    PortBinding,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, LogsOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use zot_verify_fixtures::issuer::IssuerSpec;
 use zot_verify_fixtures::upstream;
 
 use super::engine::{self, Engine, Seat};
-use super::image;
 use super::remains::Labels;
+use super::{archive, image};
 use crate::bounds;
 use crate::error::Trouble;
 use crate::serve::{IssuerFile, READY, TroubleFile};
 use crate::target::keeper;
+use crate::target::lab::Unready;
 use crate::target::ports;
 use crate::wire::Hosts;
 
 /// Where a container finds what its lab gives it.
 pub(in crate::target) const DIRECTORY: &str = "/zot-verify-lab";
 
-/// The names of a lab's servers. The same in every lab: nobody outside its network is asked where they are.
+/// The names of a lab's servers in its network. Nobody outside is asked where they are.
 const ISSUER: &str = "issuer.zot-verify.test";
 const UPSTREAM: &str = "upstream.zot-verify.test";
 const REGISTRY: &str = "registry.zot-verify.test";
@@ -39,11 +46,8 @@ pub(in crate::target) struct Yard {
     /// The image around this program.
     fixtures: String,
     ports: Ports,
-    doubles: Vec<ContainerAsync<GenericImage>>,
     /// Where this program reaches them.
     hosts: Vec<(String, SocketAddr)>,
-    /// Where zot reaches them.
-    neighbours: Vec<(&'static str, IpAddr)>,
 }
 
 /// The ports of a lab's servers, the same in their containers and where they are published, so that one URL serves all.
@@ -54,18 +58,30 @@ struct Ports {
     registry: u16,
 }
 
-/// A registry in a container.
+/// A registry in a container. Whatever ends the lab, its reaper removes it.
 #[derive(Debug)]
 pub(in crate::target) struct Contained {
     engine: Engine,
-    container: ContainerAsync<GenericImage>,
-    doubles: Vec<ContainerAsync<GenericImage>>,
+    id: String,
     /// How it ended by itself, in words that follow its name.
     ended: watch::Receiver<Option<String>>,
 }
 
+/// One container to be.
+struct Server<'a> {
+    /// What it is called after its network.
+    part: &'a str,
+    /// What its neighbours call it.
+    alias: &'a str,
+    image: &'a str,
+    port: u16,
+    words: Vec<String>,
+    /// What is put into it, as an archive from the root.
+    given: Bytes,
+}
+
 impl Yard {
-    /// A network for the lab `name` of this run, whose reaper owns `directory`. This program joins it where it runs in a
+    /// A network for the lab `name` of this run, whose reaper holds `directory`. This program joins it where it runs in a
     /// container itself.
     pub(in crate::target) async fn open(
         engine: Engine,
@@ -74,7 +90,7 @@ impl Yard {
         directory: &Path,
     ) -> Result<Self, Trouble> {
         let fixtures = image::fixtures(&engine, program).await?;
-        let labels = Labels::new(run, name, directory);
+        let labels = Labels::new(&engine, (run, name), directory).map_err(|error| failed(&engine, &error))?;
         let network = format!("zot-verify-{run}-{}", &name[..8.min(name.len())]);
         let request = NetworkCreateRequest {
             name: network.clone(),
@@ -83,8 +99,10 @@ impl Yard {
             ..NetworkCreateRequest::default()
         };
         engine.api.create_network(request).await.map_err(|error| {
-            Trouble::unknown("the engine makes no network for the lab", error.to_string())
-                .cure("`docker network ls` shows what is there; `docker network prune` removes what nobody uses")
+            Trouble::unknown("the engine makes no network for the lab", error.to_string()).cure(format!(
+                "`{0} network ls` shows what is there; those of labs have the label zot-verify.lab",
+                engine.command()
+            ))
         })?;
         if let Seat::Container(own) = &engine.seat {
             let join = NetworkConnectRequest { container: own.clone(), endpoint_config: None };
@@ -93,18 +111,9 @@ impl Yard {
                     .cure("give the job container the network of the engine's host (`--network host`)")
             })?;
         }
-        let port = async || ports::free().await.map_err(|error| failed(&error));
+        let port = async || ports::free().await.map_err(|error| failed(&engine, &error));
         let ports = Ports { issuer: port().await?, upstream: port().await?, registry: port().await? };
-        Ok(Self {
-            engine,
-            network,
-            labels,
-            fixtures,
-            ports,
-            doubles: Vec::new(),
-            hosts: Vec::new(),
-            neighbours: Vec::new(),
-        })
+        Ok(Self { engine, network, labels, fixtures, ports, hosts: Vec::new() })
     }
 
     /// Where everybody reaches the issuer.
@@ -130,120 +139,137 @@ impl Yard {
         self.ports.registry
     }
 
-    /// The names that only this lab knows, as far as their servers have started.
-    pub(in crate::target) fn hosts(&self) -> Hosts {
-        Hosts::new(self.hosts.iter().cloned())
-    }
-
     /// Starts the issuer and the upstream, and waits until they answer.
     pub(in crate::target) async fn surround(
         &mut self,
         issuer: &IssuerSpec,
         troubles: &[(&'static str, upstream::Trouble)],
-    ) -> Result<(), Trouble> {
-        let issuer_file = serde_json::to_vec(&IssuerFile::of(issuer)).map_err(|error| failed(&error))?;
+    ) -> Result<(), Unready> {
+        let unfit = |error: serde_json::Error| failed(&self.engine, &error);
+        let issuer_file = serde_json::to_vec(&IssuerFile::of(issuer)).map_err(unfit)?;
         let troubles: Vec<TroubleFile> = troubles
             .iter()
             .map(|(repository, trouble)| TroubleFile { repository: (*repository).into(), trouble: *trouble })
             .collect();
-        let troubles = serde_json::to_vec(&troubles).map_err(|error| failed(&error))?;
+        let troubles = serde_json::to_vec(&troubles).map_err(unfit)?;
         let url = self.issuer();
         let named = ["--url", &url];
         let (issuer, upstream) = tokio::try_join!(
-            self.serve("issuer", self.ports.issuer, issuer_file, &named),
-            self.serve("upstream", self.ports.upstream, troubles, &[]),
+            self.serve("issuer", ISSUER, self.ports.issuer, &issuer_file, &named),
+            self.serve("upstream", UPSTREAM, self.ports.upstream, &troubles, &[]),
         )?;
-        for (name, port, container) in
-            [(ISSUER, self.ports.issuer, &issuer), (UPSTREAM, self.ports.upstream, &upstream)]
-        {
-            let at = self.place(container).await?;
-            self.hosts.push((name.to_owned(), SocketAddr::new(at.seen, port)));
-            self.neighbours.push((name, at.inside));
-        }
-        self.doubles = vec![issuer, upstream];
+        self.hosts.extend([
+            (ISSUER.to_owned(), SocketAddr::new(issuer, self.ports.issuer)),
+            (UPSTREAM.to_owned(), SocketAddr::new(upstream, self.ports.upstream)),
+        ]);
         Ok(())
     }
 
-    /// Starts zot with what lies in `directory`.
+    /// Starts zot of this image with what lies in `directory`; answers with the names that only this lab knows.
     pub(in crate::target) async fn start(
         mut self,
-        reference: &str,
+        image: &str,
         directory: &Path,
-    ) -> Result<(Contained, Hosts), Trouble> {
-        let (name, tag) = split(reference);
-        let image = GenericImage::new(name, tag);
-        let request = ["serve".to_owned(), format!("{DIRECTORY}/config.json")];
-        let request = self.common("registry", self.ports.registry, image.with_cmd(request));
-        let mut request = request.with_copy_to(DIRECTORY, directory.to_owned());
-        for (name, address) in &self.neighbours {
-            request = request.with_host(*name, Host::Addr(*address));
-        }
-        let container = request.start().await.map_err(|error| failed(&error))?;
-        let at = self.place(&container).await?;
-        self.hosts.push((REGISTRY.to_owned(), SocketAddr::new(at.seen, self.ports.registry)));
-        let hosts = self.hosts();
+    ) -> Result<(Contained, Hosts), Unready> {
+        let given = archive::directory(DIRECTORY, directory).map_err(|error| failed(&self.engine, &error))?;
+        let zot = Server {
+            part: "registry",
+            alias: REGISTRY,
+            image,
+            port: self.ports.registry,
+            words: vec!["serve".into(), format!("{DIRECTORY}/config.json")],
+            given: given.into(),
+        };
+        let id = self.run(&zot).await?;
+        let at = self.place(&id).await?;
+        self.hosts.push((REGISTRY.to_owned(), SocketAddr::new(at, self.ports.registry)));
         let (tell, ended) = watch::channel(None);
-        tokio::spawn(listen(self.engine.clone(), container.id().to_owned(), tell));
-        Ok((Contained { engine: self.engine, container, doubles: self.doubles, ended }, hosts))
+        tokio::spawn(listen(self.engine.clone(), id.clone(), tell));
+        Ok((Contained { engine: self.engine, id, ended }, Hosts::new(self.hosts)))
     }
 
-    async fn serve(
-        &self,
-        what: &str,
-        port: u16,
-        spec: Vec<u8>,
-        more: &[&str],
-    ) -> Result<ContainerAsync<GenericImage>, Trouble> {
-        let (name, tag) = split(&self.fixtures);
+    /// Starts a server of this program and waits until it says that it is ready; answers with where it is.
+    async fn serve(&self, what: &str, alias: &str, port: u16, spec: &[u8], more: &[&str]) -> Result<IpAddr, Unready> {
         let file = "/spec.json";
         let listen = format!("0.0.0.0:{port}");
         let words = ["serve", what, "--listen", &listen, "--spec", file].into_iter().chain(more.iter().copied());
-        let image = GenericImage::new(name, tag).with_wait_for(WaitFor::message_on_stdout(READY));
-        let request = self.common(what, port, image.with_cmd(words)).with_copy_to(file, spec);
-        request.start().await.map_err(|error| failed(&error))
+        let given = archive::file(file, spec).map_err(|error| failed(&self.engine, &error))?;
+        let words = words.map(str::to_owned).collect();
+        let server = Server { part: what, alias, image: &self.fixtures, port, words, given: given.into() };
+        let id = self.run(&server).await?;
+        let ready = tokio::time::timeout(bounds::READY, self.says_ready(&id)).await;
+        ready.map_err(|late| failed(&self.engine, &format!("the {what} is not ready: {late}")))??;
+        Ok(self.place(&id).await?)
     }
 
-    /// What all containers of a lab have in common.
-    fn common(&self, part: &str, port: u16, request: ContainerRequest<GenericImage>) -> ContainerRequest<GenericImage> {
-        let request = request
-            .with_network(&self.network)
-            .with_container_name(format!("{}-{part}", self.network))
-            .with_labels(self.labels.map())
-            .with_startup_timeout(bounds::READY);
-        match self.engine.seat {
-            Seat::Container(_) => request.with_host_config_modifier(|host| host.publish_all_ports = Some(false)),
-            // Nobody but this machine is to reach a lab; testcontainers would publish on every address.
-            Seat::Host => {
-                request.with_mapped_port(port, ContainerPort::Tcp(port)).with_host_config_modifier(move |host| {
-                    let here = PortBinding {
-                        host_ip: Some(Ipv4Addr::LOCALHOST.to_string()),
-                        host_port: Some(port.to_string()),
-                    };
-                    host.port_bindings = Some(HashMap::from([(format!("{port}/tcp"), Some(vec![here]))]));
-                    host.publish_all_ports = Some(false);
-                })
+    async fn says_ready(&self, id: &str) -> Result<(), Trouble> {
+        let follow = LogsOptionsBuilder::default().stdout(true).stderr(true).follow(true).build();
+        let mut lines = self.engine.api.logs(id, Some(follow));
+        let mut said = Vec::new();
+        while let Some(line) = lines.next().await {
+            said.extend_from_slice(&line.map_err(|error| failed(&self.engine, &error))?.into_bytes());
+            if said.windows(READY.len()).any(|word| word == READY.as_bytes()) {
+                return Ok(());
             }
+        }
+        Err(failed(&self.engine, &String::from_utf8_lossy(&said)))
+    }
+
+    /// Makes a container, gives it its files, and starts it.
+    async fn run(&self, server: &Server<'_>) -> Result<String, Unready> {
+        let unready = |error: Error| {
+            // The engine of this or that version says it in one of these ways.
+            let said = error.to_string();
+            if ["already allocated", "already in use", "port conflicts"].iter().any(|sign| said.contains(sign)) {
+                return Unready::PortTaken;
+            }
+            Unready::Failed(failed(&self.engine, &said))
+        };
+        let name = format!("{}-{}", self.network, server.part);
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        let made = self.engine.api.create_container(Some(options), self.body(server)).await.map_err(unready)?;
+        let root = UploadToContainerOptionsBuilder::default().path("/").build();
+        let given = bollard::body_full(server.given.clone());
+        self.engine.api.upload_to_container(&made.id, Some(root), given).await.map_err(unready)?;
+        self.engine.api.start_container(&made.id, None::<StartContainerOptions>).await.map_err(unready)?;
+        Ok(made.id)
+    }
+
+    fn body(&self, server: &Server<'_>) -> ContainerCreateBody {
+        let port = format!("{}/tcp", server.port);
+        // Nobody but this machine is to reach a lab.
+        let here =
+            PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: Some(server.port.to_string()) };
+        let published = (self.engine.seat == Seat::Host).then(|| HashMap::from([(port.clone(), Some(vec![here]))]));
+        let endpoint = EndpointSettings { aliases: Some(vec![server.alias.to_owned()]), ..EndpointSettings::default() };
+        ContainerCreateBody {
+            image: Some(server.image.to_owned()),
+            cmd: Some(server.words.clone()),
+            labels: Some(self.labels.map()),
+            exposed_ports: Some(vec![port]),
+            host_config: Some(HostConfig {
+                network_mode: Some(self.network.clone()),
+                port_bindings: published,
+                ..HostConfig::default()
+            }),
+            networking_config: Some(NetworkingConfig {
+                endpoints_config: Some(HashMap::from([(self.network.clone(), endpoint)])),
+            }),
+            ..ContainerCreateBody::default()
         }
     }
 
-    async fn place(&self, container: &ContainerAsync<GenericImage>) -> Result<Place, Trouble> {
-        let known = self.engine.api.inspect_container(container.id(), None).await.map_err(|error| failed(&error))?;
+    /// Where this program reaches a container.
+    async fn place(&self, id: &str) -> Result<IpAddr, Trouble> {
+        if self.engine.seat == Seat::Host {
+            return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        let known = self.engine.api.inspect_container(id, None).await.map_err(|error| failed(&self.engine, &error))?;
         let networks = known.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         let address = networks.get(&self.network).and_then(|at| at.ip_address.clone()).unwrap_or_default();
-        let inside: IpAddr =
-            address.parse().map_err(|_| failed(&format!("a container got no address in {}", self.network)))?;
-        let seen = match self.engine.seat {
-            Seat::Host => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            Seat::Container(_) => inside,
-        };
-        Ok(Place { inside, seen })
+        let none = |_| failed(&self.engine, &format!("a container got no address in {}", self.network));
+        address.parse().map_err(none)
     }
-}
-
-/// Where a server is for its neighbours, and for this program.
-struct Place {
-    inside: IpAddr,
-    seen: IpAddr,
 }
 
 impl Contained {
@@ -259,16 +285,14 @@ impl Contained {
         self.ended.borrow().is_some()
     }
 
-    /// The last lines of the registry's log, shortened to what people need of them.
+    /// The last lines of the registry's log, shortened to what people need of them; why there are none, where the engine
+    /// does not give them.
     pub(in crate::target) async fn last_words(&self) -> String {
-        keeper::last_words(&engine::log(&self.engine.api, self.container.id()).await)
-    }
-
-    /// Removes the containers. The network is the reaper's.
-    pub(in crate::target) async fn stop(self) -> Result<(), Trouble> {
-        let all = self.doubles.into_iter().chain([self.container]);
-        let removed = futures_util::future::join_all(all.map(ContainerAsync::rm)).await;
-        removed.into_iter().collect::<Result<(), _>>().map_err(|error| failed(&error))
+        match tokio::time::timeout(bounds::ENGINE, engine::log(&self.engine.api, &self.id)).await {
+            Ok(Ok(log)) => keeper::last_words(&log),
+            Ok(Err(error)) => format!("the engine does not give its log: {error}"),
+            Err(late) => format!("the engine does not give its log: {late}"),
+        }
     }
 }
 
@@ -280,16 +304,7 @@ async fn listen(engine: Engine, id: String, tell: watch::Sender<Option<String>>)
     tell.send_replace(Some(how));
 }
 
-/// The name and the tag, which testcontainers joins again with a colon. A digest is a tag to it, without the last colon.
-fn split(reference: &str) -> (&str, &str) {
-    let (name, rest) = match reference.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (reference, "latest"),
-    };
-    (name, rest)
-}
-
-fn failed(error: &dyn std::fmt::Display) -> Trouble {
-    Trouble::unknown("the lab's containers could not be started", error.to_string())
+fn failed(engine: &Engine, error: &dyn std::fmt::Display) -> Trouble {
+    Trouble::unknown(format!("the lab's containers could not be started by {}", engine.version), error.to_string())
         .cure("`zot-verify doctor` shows the engine; `zot-verify local --zot PATH` needs none")
 }

@@ -14,7 +14,7 @@ use zot_verify_model::{Secret, ZotConfig};
 use super::doubles::{self, Doubles};
 use super::front::{self, Front};
 use super::registry::{Registry, ZOT};
-use super::{Lab, LabSpec};
+use super::{Lab, LabSpec, Unready};
 use crate::error::Trouble;
 use crate::target::adapt::{Credentials, Places, adapt, mirror_only};
 use crate::target::containers::{self, Engine, Yard};
@@ -65,12 +65,11 @@ struct Addresses<'a> {
 }
 
 impl LabSpec {
-    pub(super) async fn launch(&self, redactor: &Redactor) -> Result<Lab, Trouble> {
+    pub(super) async fn launch(&self, redactor: &Redactor) -> Result<Lab, Unready> {
         let name = Uuid::new_v4().simple().to_string();
-        sweep::directories();
         match &self.zot {
-            Zot::Embedded => self.embedded(name, redactor).await,
-            Zot::Program(program) => self.process(program, name, redactor).await,
+            Zot::Embedded => Ok(self.embedded(name, redactor).await?),
+            Zot::Program(program) => Ok(self.process(program, name, redactor).await?),
             Zot::Image(reference) => self.container(reference, name, redactor).await,
         }
     }
@@ -97,6 +96,7 @@ impl LabSpec {
 
     /// A zot process in a directory of its own, which its reaper makes and removes.
     async fn process(&self, program: &Path, name: String, redactor: &Redactor) -> Result<Lab, Trouble> {
+        sweep::directories();
         let doubles = doubles::Places::reserve().await.map_err(failed)?;
         let port = ports::free().await.map_err(failed)?;
         let front = front::Places::reserve(self).await.map_err(failed)?;
@@ -120,10 +120,11 @@ impl LabSpec {
     }
 
     /// zot in a container, with the issuer and the upstream in others, in a network of their own.
-    async fn container(&self, reference: &str, name: String, redactor: &Redactor) -> Result<Lab, Trouble> {
+    async fn container(&self, reference: &str, name: String, redactor: &Redactor) -> Result<Lab, Unready> {
         let engine = Engine::connect().await?;
-        containers::present(&engine, reference).await?;
+        let image = containers::present(&engine, reference).await?;
         sweep::containers(&engine).await;
+        sweep::directories();
         let directory = self.directory(&name);
         let mut keeper = Keeper::new(&self.program, directory.clone()).await.map_err(failed)?;
         keeper.contain(&name).await.map_err(failed)?;
@@ -141,7 +142,7 @@ impl LabSpec {
         let given = keeper.directory().join("given");
         self.furnish(&given, &plan).map_err(failed)?;
         yard.surround(&self.issuer_spec(&plan), &self.troubles).await?;
-        let (zot, hosts) = yard.start(reference, &given).await?;
+        let (zot, hosts) = yard.start(&image, &given).await?;
         let (direct, upstream) = (hosts.direct(&inner), hosts.direct(&addresses.upstream));
         let front = front.open(self, &direct, &upstream).await.map_err(failed)?;
         let registry = Registry::Container(Box::new(zot), Box::new(keeper));
@@ -237,6 +238,7 @@ impl Plan {
 
 fn failed(error: impl std::fmt::Display) -> Trouble {
     Trouble::unknown("the lab could not be built", error.to_string())
+        .cure("check the directory for temporary files; TMPDIR names another")
 }
 
 fn refused(error: &dyn std::fmt::Display) -> Trouble {

@@ -24,7 +24,7 @@ use zot_verify_model::{Secret, ZotConfig};
 use self::doubles::Doubles;
 use self::front::Front;
 use self::registry::Registry;
-use self::unready::Unready;
+pub(in crate::target) use self::unready::Unready;
 use super::zot::Zot;
 use super::{Deployment, Kind, KnownBy, Mirror, Recognition, Residue, Whose, recognise, scopes};
 use crate::bounds;
@@ -146,7 +146,14 @@ impl LabSpec {
     pub async fn start(&self, redactor: &Redactor) -> Result<(Lab, Wire, Deployment), Trouble> {
         let mut attempt = 1;
         loop {
-            let lab = self.launch(redactor).await?;
+            let lab = match self.launch(redactor).await {
+                Ok(lab) => lab,
+                Err(Unready::PortTaken) if attempt < bounds::PORT_ATTEMPTS => {
+                    attempt += 1;
+                    continue;
+                }
+                Err(unready) => return Err(unready.trouble(&self.zot, &self.config)),
+            };
             let https = lab.url.scheme() == "https";
             let wire = Wire::new(lab.url.clone(), &self.run, redactor.clone(), &lab.front.trust(&lab.hosts), https)
                 .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;

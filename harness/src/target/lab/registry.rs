@@ -28,7 +28,10 @@ impl Registry {
         match self {
             Self::Embedded { .. } => std::future::pending().await,
             Self::Process(keeper) => keeper.ended(ZOT).await,
-            Self::Container(zot, _) => zot.ended().await,
+            Self::Container(zot, keeper) => tokio::select! {
+                how = zot.ended() => how,
+                how = keeper.ended(ZOT) => how,
+            },
         }
     }
 
@@ -42,7 +45,7 @@ impl Registry {
         match self {
             Self::Embedded { .. } => false,
             Self::Process(keeper) => keeper.has_ended(ZOT),
-            Self::Container(zot, _) => zot.has_ended(),
+            Self::Container(zot, keeper) => zot.has_ended() || keeper.has_ended(ZOT),
         }
     }
 
@@ -59,17 +62,12 @@ impl Registry {
     pub(super) async fn stop(self) -> Result<(), Trouble> {
         match self {
             Self::Embedded { .. } => Ok(()),
-            Self::Process(keeper) => keeper.stop().await.map_err(remains),
-            Self::Container(zot, keeper) => {
-                // The reaper removes what this does not.
-                let removed = zot.stop().await;
-                keeper.stop().await.map_err(remains).and(removed)
-            }
+            Self::Process(keeper) | Self::Container(_, keeper) => keeper.stop().await.map_err(remains),
         }
     }
 }
 
 fn remains(error: io::Error) -> Trouble {
     Trouble::unknown("the lab could not be taken away completely", error.to_string())
-        .cure("look for zot-verify-* in the directory for temporary files")
+        .cure("the next `zot-verify local` removes what this one left: directories zot-verify-*, containers labelled zot-verify.lab")
 }

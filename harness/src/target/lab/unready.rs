@@ -7,7 +7,7 @@ use crate::error::Trouble;
 use crate::target::zot::{Zot, unknown_keys};
 
 /// Why a lab's registry cannot be used.
-pub(super) enum Unready {
+pub(in crate::target) enum Unready {
     /// Somebody else has its port.
     PortTaken,
     /// It ended before it answered.
@@ -19,8 +19,16 @@ pub(super) enum Unready {
     },
     /// What stands in front of it ended.
     InFront(Trouble),
+    /// It was not even started.
+    Failed(Trouble),
     /// It runs, does not answer, and said this last, if anything.
     Mute(Trouble, String),
+}
+
+impl From<Trouble> for Unready {
+    fn from(trouble: Trouble) -> Self {
+        Self::Failed(trouble)
+    }
 }
 
 impl Unready {
@@ -64,7 +72,7 @@ impl Unready {
             Self::Mute(trouble, words) if !words.is_empty() => {
                 Trouble::unknown(format!("{name} runs and does not answer"), format!("{trouble}\n{words}"))
             }
-            Self::Mute(trouble, _) | Self::InFront(trouble) => trouble,
+            Self::Mute(trouble, _) | Self::Failed(trouble) | Self::InFront(trouble) => trouble,
         }
     }
 }
