@@ -1,7 +1,7 @@
 //! Labs in containers: zot, the issuer and the upstream in a network of their own.
 //!
-//! testcontainers starts and removes containers; networks, labels, the image around this program and everything that
-//! has to go away after a run that was killed are ours (`engine`, `yard`, `image`, `remains`).
+//! bollard speaks to the engine. A library that starts containers for tests would pull what is missing, wait longer than a
+//! run may take, and leave to others what has to go away after a run that was killed.
 
 mod archive;
 mod engine;

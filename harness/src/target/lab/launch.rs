@@ -138,8 +138,9 @@ impl LabSpec {
             listens: ("0.0.0.0", yard.port()),
             directory: Path::new(containers::DIRECTORY),
         };
-        let plan = self.plan(name, &addresses, redactor)?;
+        let mut plan = self.plan(name, &addresses, redactor)?;
         let given = keeper.directory().join("given");
+        plan.bring_passwords(&given)?;
         self.furnish(&given, &plan).map_err(failed)?;
         yard.surround(&self.issuer_spec(&plan), &self.troubles).await?;
         let (zot, hosts) = yard.start(&image, &given).await?;
@@ -230,6 +231,22 @@ impl LabSpec {
 }
 
 impl Plan {
+    /// Takes the file of user names and passwords along, which a zot process reads where it is.
+    fn bring_passwords(&mut self, given: &Path) -> Result<(), Trouble> {
+        let path = ["http", "auth", "htpasswd", "path"];
+        let Some(file) = self.config.get(&path).and_then(serde_json::Value::as_str).map(str::to_owned) else {
+            return Ok(());
+        };
+        let bytes = std::fs::read(&file).map_err(|error| {
+            Trouble::usage(format!("http.auth.htpasswd.path names {file}, which cannot be read"), error.to_string())
+                .cure("the lab's container gets a copy of it; let it be readable, or take the key out")
+        })?;
+        write(&given.join("htpasswd"), &bytes).map_err(failed)?;
+        self.config.set(&path, format!("{}/htpasswd", containers::DIRECTORY).into());
+        self.changes.push(format!("{}: {file} -> a copy in the container", path.join(".")));
+        Ok(())
+    }
+
     /// A repository that no other lab has.
     fn marker(&self) -> String {
         format!("zot-verify/lab-{}", self.name)
