@@ -106,6 +106,9 @@ pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60)
 /// From when on it is too near: over a weekend nobody renews it by hand.
 pub const CERTIFICATE_END: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
+/// How large a layer is announced, and never sent, to see whether anything refuses it for its size, in bytes.
+pub const LARGE_PUSH: u64 = 512 << 20;
+
 /// How many older tags are looked at before and after a push.
 pub const OLD_TAGS: usize = 8;
 

@@ -3,7 +3,7 @@
 use crate::check::{Check, Part, Saboteur};
 use crate::checks::{
     admin, apikey, apikey_expiry, apikey_limits, cookies, credentials, immutable, inventory, login, metrics, mirror,
-    mirror_paths, new_tags, personas, pull, push, push_key, race, session, tls, version,
+    mirror_paths, new_tags, personas, proxy, pull, push, push_key, race, session, tls, version,
 };
 use crate::error::Trouble;
 use crate::settings::nearest;
@@ -30,6 +30,7 @@ pub const CHECKS: &[&Check] = &[
     &inventory::CHECK,
     &metrics::CHECK,
     &tls::CHECK,
+    &proxy::CHECK,
     &version::CHECK,
 ];
 

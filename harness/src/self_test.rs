@@ -50,7 +50,7 @@ pub async fn run(zot: Zot, only: &[String], around: &Surroundings, out: &mut dyn
     let lab = lab_spec(zot, config, &intent, around)?;
     let run = Runs { lab, intent, around };
 
-    let clean = run.clean().await?;
+    let clean = run.clean(&saboteurs).await?;
     let caught = stream::iter(saboteurs.iter().copied().map(|saboteur| run.against(saboteur, &clean)))
         .buffered(bounds::LABS)
         .collect::<Vec<_>>()
@@ -93,15 +93,16 @@ struct Runs<'a> {
 
 impl Runs<'_> {
     /// The worlds that saboteurs are compared with. In none of them may anything be broken, or what they turn be unseen.
-    async fn clean(&self) -> Result<BTreeMap<String, Verdicts>, Trouble> {
+    async fn clean(&self, saboteurs: &[&Saboteur]) -> Result<BTreeMap<String, Verdicts>, Trouble> {
         let mut worlds = BTreeMap::new();
-        let given = catalogue::saboteurs().map(|saboteur| saboteur.given);
+        let given = saboteurs.iter().map(|saboteur| saboteur.given);
         for faults in std::iter::once(&[][..]).chain(given) {
             if worlds.contains_key(&key(faults)) {
                 continue;
             }
             let verdicts = self.verdicts(&self.lab.with(faults)).await?;
-            let turned: Vec<&str> = catalogue::saboteurs()
+            let turned: Vec<&str> = saboteurs
+                .iter()
                 .filter(|saboteur| key(saboteur.given) == key(faults))
                 .flat_map(|saboteur| saboteur.turns.iter().map(|(part, _)| *part))
                 .collect();

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use serde_json::Value;
+use zot_verify::bounds;
 use zot_verify::session::{Session, Surroundings};
 use zot_verify::settings::Intent;
 use zot_verify::target::lab::LabSpec;
 use zot_verify::target::zot::Zot;
+use zot_verify::wire::door::{Aim, UPLOAD_WHOLE};
+use zot_verify::wire::{Announced, Trust, Wire};
 use zot_verify_model::Digest;
 
 use super::support;
@@ -43,6 +46,29 @@ pub(crate) fn open_doors(zot: &Zot) -> Result<(), Failed> {
             return Err(format!("the open registry, seen live: {push:#}").into());
         }
         Ok(())
+    })
+}
+
+/// A push that announces a body stores nothing in a registry that would have let it in, whatever it announces.
+pub(crate) fn announced_pushes(zot: &Zot) -> Result<(), Failed> {
+    let around = support::surroundings();
+    support::runtime()?.block_on(async {
+        let spec = support::spec(zot, &around).await?.with(support::faults("anybody-may-do-everything")?);
+        let session = Session::lab(&spec, Arc::new(Intent::default()), &around).await?;
+        let url = session.header().url;
+        let before = (content(&url).await?, disk(&around)?);
+        let wire = Wire::new(url.parse()?, "run-1", around.redactor(), &Trust::default(), false)?;
+        let harmless = UPLOAD_WHOLE.harmless.ok_or("the door has no harmless form")?;
+        for body in [Announced::Bytes(bounds::LARGE_PUSH), Announced::Chunks] {
+            let answer = wire.announce(harmless(&Aim::at("zot-verify/announced".into(), "v1")?), body).await?;
+            // zot refuses it before the body; the stand-in asks for that first, and then gets none.
+            if !matches!(answer.status(), 100 | 415) {
+                return Err(format!("{body:?}: {}", answer.status()).into());
+            }
+        }
+        let after = (content(&url).await?, disk(&around)?);
+        session.close().await?;
+        if before == after { Ok(()) } else { Err("the registry has changed".into()) }
     })
 }
 

@@ -37,6 +37,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("personas-send-what-programs-send", personas::send_what_programs_send),
     ("live-changes-nothing", harmless::live_changes_nothing),
     ("live-changes-nothing-even-if-all-doors-are-open", harmless::open_doors),
+    ("announced-pushes-store-nothing", harmless::announced_pushes),
     ("live-run-notes-what-it-makes", clean::a_live_run_notes_what_it_makes),
     ("clean-removes-what-a-ledger-lists", clean::removes_what_a_ledger_lists),
     ("another-client-agrees", opinion::another_client_agrees),

@@ -48,7 +48,7 @@ async fn begin(bench: &Bench) -> Result<Begun, Halt> {
 }
 
 /// The login that the parts share; only the part `redirect` reports that there is none.
-async fn begun(bench: &Bench) -> Result<Begun, Halt> {
+pub(super) async fn begun(bench: &Bench) -> Result<Begun, Halt> {
     bench.setup.login.get_or_init(|| begin(bench)).await.clone().map_err(|halt| match halt {
         Halt::Breach(breach) => Halt::Skip(format!("needs a login that redirects: {}", breach.observed)),
         other => other,

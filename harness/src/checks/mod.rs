@@ -16,6 +16,7 @@ pub mod mirror;
 pub mod mirror_paths;
 pub mod new_tags;
 pub mod personas;
+pub mod proxy;
 pub mod pull;
 pub mod push;
 pub mod push_key;

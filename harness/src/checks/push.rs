@@ -154,7 +154,7 @@ async fn closed(bench: Bench, door: &'static Door) -> Judged {
 
 /// Whether a live registry refuses anybody's request to delete what does not exist, which is harmless on any registry.
 /// Other harmless forms are so on zot, and an open registry may be none.
-async fn closed_to_deletes(bench: &Bench, aim: &Aim) -> Result<bool, Halt> {
+pub(super) async fn closed_to_deletes(bench: &Bench, aim: &Aim) -> Result<bool, Halt> {
     let asked = bench.setup.closed.get_or_init(|| async {
         let delete = door::DELETE_TAG.harmless.unwrap_or(door::DELETE_TAG.full);
         match bench.wire.send(delete(aim)).await?.status() {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -32,6 +32,21 @@ pub enum Hold {
     Waiting(Box<Held>),
     /// The server has answered without asking for the body.
     Answered(Arc<Exchange>),
+}
+
+/// What a request says of a body that it never sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// That it is so long.
+    Bytes(u64),
+    /// That it comes in chunks, and has a length that nobody knows.
+    Chunks,
+}
+
+enum Begun {
+    Answered(Arc<Exchange>),
+    /// The server asks for the body.
+    Asked(Box<Held>, Arc<Exchange>),
 }
 
 /// A request that the server has begun to handle, and whose body it waits for. Dropped, it is broken off.
@@ -55,7 +70,29 @@ impl Wire {
     /// As [`Wire::send`].
     pub async fn hold(&self, request: Request) -> Result<Hold, WireError> {
         let body = request.body.clone().unwrap_or_default();
+        let out = self.shared.outgoing(request)?;
+        Ok(match self.begin(out, body).await? {
+            Begun::Answered(answer) => Hold::Answered(answer),
+            Begun::Asked(held, _) => Hold::Waiting(held),
+        })
+    }
+
+    /// Sends a request that announces a body and never sends it: the answer, or that the server asks for the body.
+    ///
+    /// # Errors
+    /// As [`Wire::send`].
+    pub async fn announce(&self, request: Request, body: Announced) -> Result<Arc<Exchange>, WireError> {
         let mut out = self.shared.outgoing(request)?;
+        match body {
+            Announced::Bytes(length) => out.headers.insert(CONTENT_LENGTH, length.into()),
+            Announced::Chunks => out.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
+        };
+        match self.begin(out, Bytes::new()).await? {
+            Begun::Answered(answer) | Begun::Asked(_, answer) => Ok(answer),
+        }
+    }
+
+    async fn begin(&self, mut out: Outgoing, body: Bytes) -> Result<Begun, WireError> {
         out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         let silent = |why: &dyn fmt::Display| WireError::silent(&out.line, &why.to_string(), self.redactor());
         let start = Instant::now();
@@ -81,11 +118,12 @@ impl Wire {
         match arrived {
             Some(answer) => {
                 let answer = answer.map_err(|error| held.silent(&error))?;
-                Ok(Hold::Answered(held.read(answer).await?))
+                Ok(Begun::Answered(held.read(answer).await?))
             }
             None => {
-                self.record(Arc::new(held.interim()));
-                Ok(Hold::Waiting(Box::new(held)))
+                let asked = Arc::new(held.interim());
+                self.record(Arc::clone(&asked));
+                Ok(Begun::Asked(Box::new(held), asked))
             }
         }
     }
@@ -150,7 +188,9 @@ fn asked_to_wait(
     *request.headers_mut() = out.headers.clone();
     let host = &out.url[url::Position::BeforeHost..url::Position::AfterPort];
     request.headers_mut().insert(HOST, HeaderValue::from_str(host)?);
-    request.headers_mut().insert(CONTENT_LENGTH, length.into());
+    if ![CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| out.headers.contains_key(name)) {
+        request.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
     Ok(request)
 }
 
@@ -244,6 +284,17 @@ mod tests {
         assert_eq!(told(&log), ["let in", "early"]);
         held.release().await.unwrap();
         assert_eq!(told(&log), ["let in", "early", "let in", "late"]);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_announced_is_never_sent() {
+        let (_servers, wire, log) = behind(&[]).await;
+        for announced in [Announced::Bytes(1 << 40), Announced::Chunks] {
+            let asked = wire.announce(Request::new(Method::PUT, "/v2/taken"), announced).await.unwrap();
+            let refused = wire.announce(Request::new(Method::PUT, "/v2/refused"), announced).await.unwrap();
+            assert_eq!((asked.status(), refused.status()), (100, 403));
+        }
+        assert!(told(&log).iter().all(|told| told == "let in" || told == "broken off"), "{:?}", told(&log));
     }
 
     #[tokio::test]

@@ -29,7 +29,7 @@ use zot_verify_model::{Account, Digest};
 
 pub use self::error::{BodyError, Silence, WireError};
 pub use self::exchange::{Evidence, Exchange};
-pub use self::held::{Held, Hold};
+pub use self::held::{Announced, Held, Hold};
 pub use self::hosts::Hosts;
 pub use self::redaction::Redactor;
 pub use self::request::Request;

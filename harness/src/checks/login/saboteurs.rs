@@ -52,6 +52,7 @@ const AFTER_REDIRECT: &[&str] = &[
     "login.redirect/state",
     "login.redirect/redirect-uri",
     "login.redirect/issuer-accepts",
+    "transport.proxy/external-url",
 ];
 
 /// Without the scope nobody has a name or a group: people can log in, and nobody may push.
@@ -137,6 +138,7 @@ pub(super) const ALL: &[Saboteur] = &[
         "login-back-to-the-inner-name",
         &[Fault::Proxy(&INNER_NAME)],
         &[
+            ("transport.proxy/external-url", Fail),
             ("login.redirect/redirect-uri", Fail),
             ("login.redirect/issuer-accepts", Fail),
             ("login.session/session", Error)
@@ -148,6 +150,7 @@ pub(super) const ALL: &[Saboteur] = &[
         "login-back-to-another-registry",
         &[Fault::Config(OTHER_EXTERNAL_URL)],
         &[
+            ("transport.proxy/external-url", Fail),
             ("login.redirect/redirect-uri", Fail),
             ("login.redirect/issuer-accepts", Fail),
             ("login.session/session", Error)

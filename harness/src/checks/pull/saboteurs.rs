@@ -92,10 +92,22 @@ fn flipped_if_layer(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The parts that cannot go on when the tag is not there.
-const AFTER_TAG: &[&str] =
-    &["pull.anonymous/manifest", "pull.anonymous/config", "pull.anonymous/layers", "pull.anonymous/head"];
+const AFTER_TAG: &[&str] = &[
+    "pull.anonymous/manifest",
+    "pull.anonymous/config",
+    "pull.anonymous/layers",
+    "pull.anonymous/head",
+    "transport.proxy/unpacked",
+    "transport.proxy/range",
+];
 /// The parts that cannot go on when the manifest is not there.
-const AFTER_MANIFEST: &[&str] = &["pull.anonymous/config", "pull.anonymous/layers", "pull.anonymous/head"];
+const AFTER_MANIFEST: &[&str] = &[
+    "pull.anonymous/config",
+    "pull.anonymous/layers",
+    "pull.anonymous/head",
+    "transport.proxy/unpacked",
+    "transport.proxy/range",
+];
 
 pub(super) const ALL: &[Saboteur] = &[
     saboteur!("catalog-refused", &[Fault::Proxy(&CATALOG_REFUSED)], &[("pull.anonymous/catalog", Fail)], &[]),
