@@ -25,7 +25,7 @@ pub const CHECK: Check = Check {
     id: "inventory.pinned",
     title: "every image that manifests pin is there, for the nodes that ask for it",
     requirement: "A pin that does not resolve is an ImagePullBackOff that nobody sees until a node asks: a merged \
-                  `v3.6.5-placeholder` cost the owner eleven days. Lookup through are the directories that --manifests or \
+                  `v3.6.5-placeholder` cost the owner eleven days. Looked through are the directories that --manifests or \
                   the intent names.",
     profile: Profile::Full,
     parts: &[
@@ -77,7 +77,8 @@ async fn resolves(bench: Bench) -> Judged {
         return Proof::over(said, good).ok_or_else(nothing);
     }
     let of = looked.real().count();
-    let expected = format!("each of the {of} pins in {} answers HEAD with 200, as an image", looked.place);
+    let expected =
+        format!("each of the {of} pins in {} answers HEAD with 200, as an image{}", looked.place, looked.left_out());
     let missing = findings.first_status() == Some(404);
     findings.advised(&bench).await;
     let breach = findings.breach(expected);

@@ -19,6 +19,9 @@ const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomizat
 /// The keys under which other files and directories are named.
 const NAMING: [&str; 6] = ["resources", "bases", "components", "patches", "patchesStrategicMerge", "patchesJson6902"];
 
+/// Why what a suffix makes of a tag cannot be told.
+const SUFFIX: &str = "a tagSuffix adds to it, which kustomize does twice (seen in v5.7.1)";
+
 /// A kustomization.
 #[derive(Debug, Default)]
 pub(super) struct Kustomization {
@@ -39,7 +42,8 @@ struct Entry {
     new_name: Option<String>,
     new_tag: Option<Part>,
     digest: Option<Part>,
-    suffix: Option<String>,
+    /// Whether it adds to the tag.
+    suffixed: bool,
 }
 
 /// A tag or a digest, and where it stands.
@@ -107,7 +111,7 @@ fn entry(reader: &Reader<'_>, item: &Raw) -> Option<Entry> {
         new_name: part("newName").map(|part| part.text),
         new_tag: part("newTag"),
         digest: part("digest"),
-        suffix: part("tagSuffix").map(|part| part.text),
+        suffixed: part("tagSuffix").is_some(),
     })
 }
 
@@ -140,26 +144,21 @@ impl Entry {
         if !self.applies(image) {
             return written.clone();
         }
-        let changed = self.changed(image);
-        match self.new_tag.as_ref().or(self.digest.as_ref()) {
-            Some(part) => Written {
-                text: changed.to_string(),
-                what: part.written.what.clone().map(|_| changed),
-                place: part.written.place.clone(),
-            },
-            None => Written { text: changed.to_string(), what: Ok(changed), place: written.place.clone() },
-        }
-    }
-
-    fn changed(&self, image: &Image) -> Image {
-        let name = self.new_name.clone().unwrap_or_else(|| image.name.clone());
         let text = |part: &Option<Part>| part.as_ref().map(|part| part.text.clone());
-        let (tag, digest) = match (text(&self.new_tag), text(&self.digest), &self.suffix) {
-            (None, None, None) => (image.tag.clone(), image.digest.clone()),
-            (None, None, Some(suffix)) => (Some(image.tag.clone().unwrap_or_default() + suffix), None),
-            (tag, digest, _) => (tag, digest),
+        let part = self.new_tag.as_ref().or(self.digest.as_ref());
+        let (tag, digest) = match part {
+            Some(_) => (text(&self.new_tag), text(&self.digest)),
+            None => (image.tag.clone(), image.digest.clone()),
         };
-        Image { name, tag, digest }
+        let changed = Image { name: self.new_name.clone().unwrap_or_else(|| image.name.clone()), tag, digest };
+        let text = changed.to_string();
+        match part {
+            Some(part) => {
+                Written { text, what: part.written.what.clone().map(|_| changed), place: part.written.place.clone() }
+            }
+            None if self.suffixed => Written { text, what: Err(SUFFIX.into()), place: written.place.clone() },
+            None => Written { text, what: Ok(changed), place: written.place.clone() },
+        }
     }
 
     /// What it would make of an image by itself: what it applies to may be made elsewhere, by a chart for instance.

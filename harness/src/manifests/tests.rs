@@ -110,6 +110,8 @@ fn only_what_kustomize_changes_is_changed() {
 fn what_cannot_be_asked_for_is_told() {
     let tree = survey(&[
         ("a.nix", "{ image = \"r.test/a:${version}\"; }"),
+        ("g/kustomization.yaml", "images: [{name: r.test/g, tagSuffix: -x}]\n"),
+        ("g/g.yaml", "containers: [{image: r.test/g:v1}]\n"),
         ("kustomization.yaml", "images:\n  - name: r.test/b\n    newTag: ${TAG}\n"),
         ("bad/kustomization.yaml", "images: [\n"),
         ("c.yaml", "image: r.test/Team/C:v1\nother:\n  image: '{{ image }}'\n"),
@@ -125,6 +127,7 @@ fn what_cannot_be_asked_for_is_told() {
             "a.nix:1 r.test/a:${version}: part of it comes from a variable or a template",
             "c.yaml:1 r.test/Team/C:v1: `Team/C` is no name of a repository (distribution-spec, \"Pulling manifests\")",
             "d.yaml:1 r.test/d@sha256:0: `sha256:0` is not `sha256:` followed by 64 lower-case hexadecimal digits",
+            "g/g.yaml:1 r.test/g:v1: a tagSuffix adds to it, which kustomize does twice (seen in v5.7.1)",
             "kustomization.yaml:3 r.test/b:${TAG}: part of it comes from a variable or a template",
         ]
     );
