@@ -127,6 +127,9 @@ pub const MANIFEST_ENTRIES: usize = 50_000;
 /// How deep directories of manifests are read.
 pub const MANIFEST_DEPTH: usize = 32;
 
+/// The stack of the thread that reads manifests, in bytes: 64 levels of YAML take 2 MiB in a debug build.
+pub const READING_STACK: usize = 32 << 20;
+
 /// How many pins of manifests are asked for.
 pub const PINS: usize = 1000;
 

@@ -17,7 +17,10 @@ pub(super) fn scan(page: &Page<'_>, hosts: &[String], to: &mut Scan) {
             }
         }
         // Templates of Helm and Jinja are no YAML until they are filled in; what stands in them is read all the same.
-        Err(_) => lines::scan(page, 0..page.text.len(), false, true, hosts, to),
+        Err(_) => {
+            to.templates += 1;
+            lines::scan(page, 0..page.text.len(), false, true, hosts, to);
+        }
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Survey {
     pub foreign: usize,
     /// How often the registry is named without an image: a prefix, for instance.
     pub mentions: usize,
+    /// How many of the files are no YAML although they are called so: templates, that were read by line.
+    pub templates: usize,
     /// How many files were read.
     pub files: usize,
     /// Files of other kinds that name the registry.
@@ -102,6 +104,7 @@ struct Scan {
     addressed: Vec<Written>,
     foreign: usize,
     mentions: usize,
+    templates: usize,
 }
 
 /// Why a repository without tag cannot be asked for.
@@ -145,6 +148,7 @@ impl Survey {
             }
             survey.foreign += scan.foreign;
             survey.mentions += scan.mentions;
+            survey.templates += scan.templates;
             all.extend(scan.written);
             if !scan.addressed.is_empty() {
                 addressed.insert(kustomize::plain(&source.path), scan.addressed);

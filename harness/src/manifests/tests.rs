@@ -137,6 +137,14 @@ fn what_cannot_be_asked_for_is_told() {
 }
 
 #[test]
+fn what_is_nested_too_deep_is_read_by_line() {
+    let deep = |levels: usize| format!("{}'r.test/a:v1'{}\n", "[".repeat(levels), "]".repeat(levels));
+    let (shallow, deep) = (deep(8), deep(100_000));
+    let tree = survey(&[("a.yaml", shallow.as_str()), ("b.yaml", deep.as_str())]);
+    assert_eq!((pins(&tree), tree.templates), (vec!["a:v1 a.yaml:1 b.yaml:1".to_owned()], 1));
+}
+
+#[test]
 fn a_name_that_a_terminal_obeys_is_shown_and_not_obeyed() {
     let tree = survey(&[("a\u{1b}[2J\n.yaml", "image: r.test/a:v1\n")]);
     assert_eq!(pins(&tree), ["a:v1 a\\u{1b}[2J\\n.yaml:1"]);

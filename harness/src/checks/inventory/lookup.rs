@@ -60,8 +60,9 @@ impl Lookup {
             let cure = "give --manifests DIR, or `manifests` under [inventory] in zot-verify.toml";
             return Err(Halt::Skip(format!("no directory of manifests is named: {cure}")));
         }
-        let read = tokio::task::spawn_blocking(move || read(&inventory)).await;
-        let (survey, found) = read.map_err(|error| Halt::Error(format!("the manifests were not read: {error}")))?;
+        let (survey, found) = aside(move || read(&inventory))
+            .await
+            .ok_or_else(|| Halt::Error(format!("{place} could not be read: that came to no end")))?;
         let unread: Vec<String> = found.unread.into_iter().chain(survey.unread.iter().cloned()).collect();
         let mut looked =
             Self { place, survey, unread, pinned: Vec::new(), mirrored: 0, links: found.links, binary: found.binary };
@@ -119,6 +120,7 @@ impl Lookup {
             vec![format!("{} files read", survey.files), format!("{} images of other registries", survey.foreign)];
         let counted = [
             (survey.mentions, "names of the registry without an image"),
+            (survey.templates, "files that are no YAML and were read by line"),
             (self.links, "symbolic links not followed"),
             (self.binary, "files that are no text"),
         ];
@@ -128,6 +130,16 @@ impl Lookup {
         }
         about.join(", ")
     }
+}
+
+/// Does what takes its time on a thread of its own. Its stack is large: somebody's YAML may be nested as deep as the
+/// parser lets it, and each level takes its part.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    // Nobody waits for the result where the run is over meanwhile.
+    let thread = std::thread::Builder::new().stack_size(bounds::READING_STACK).spawn(move || done.send(work()).is_ok());
+    thread.ok()?;
+    result.await.ok()
 }
 
 fn read(inventory: &Inventory) -> (Survey, directory::Found) {
