@@ -163,3 +163,11 @@ fn the_services_check_lines_fail_where_nothing_answers() {
     let output = bash(directory.path(), &format!("FAILED=0; source '{}'; echo FAILED=$FAILED", lines.display()));
     assert!(told(&output).contains("FAILED=1"), "{}", told(&output));
 }
+
+#[test]
+fn the_how_to_names_every_line_of_a_preflight() {
+    let page = std::fs::read_to_string(root().join("docs/how-to/preflight.md")).unwrap();
+    for line in zot_verify::preflight::LINES {
+        assert!(page.contains(&format!("| `{}` |", line.id)), "docs/how-to/preflight.md lacks {}", line.id);
+    }
+}

@@ -171,3 +171,12 @@ pub const LOG_TAIL: &str = "200";
 
 /// How much of a container's log is read, in bytes.
 pub const LOG_READ: usize = 1 << 20;
+
+/// The longest file with an OpenID client's credentials that is read, in bytes.
+pub const CREDENTIALS: u64 = 64 << 10;
+
+/// How much room zot's root directory needs for zot to start at all, in bytes; v2.1.20 needs 64 KiB.
+pub const ROOM_TO_START: u64 = 1 << 20;
+
+/// How little room in zot's root directory is told, in bytes: less than a few images need.
+pub const ROOM_TO_WORK: u64 = 1 << 30;

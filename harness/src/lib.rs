@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod login;
 pub mod manifests;
 pub mod patience;
+pub mod preflight;
 pub mod report;
 pub mod run;
 pub mod self_test;

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use zot_verify::error::{self, Trouble};
-use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text};
+use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text, Told};
 use zot_verify::run::exit::Exit;
 use zot_verify::serve::{self, What};
 use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs, ServeCommand};
-use zot_verify::settings::{self, Cleaning, Environment, Settings};
+use zot_verify::settings::{self, Cleaning, Environment, Preflight, Settings};
 use zot_verify::target::{keeper, reaper};
-use zot_verify::{catalogue, clean, doctor, self_test};
+use zot_verify::{catalogue, clean, doctor, preflight, self_test};
 use zot_verify_model::Secret;
 
 fn main() -> ExitCode {
@@ -41,6 +41,7 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
     match command {
         Command::Local(args) => verify(&Settings::local(args, matches)?),
         Command::Live(args) => verify(&Settings::live(args, matches)?),
+        Command::Preflight(args) => preflight(&Preflight::new(args)?),
         Command::SelfTest(args) => self_test(args),
         Command::Clean(args) => clean(&Cleaning::new(args)?),
         Command::List => told(report::describe::list(&mut anstream::stdout())),
@@ -92,6 +93,19 @@ fn serve(command: &ServeCommand) -> Result<Exit, Trouble> {
         ServeCommand::Upstream { listen, spec } => (What::Upstream(spec.as_deref()), listen),
     };
     finished(serve::run(what, *listen))
+}
+
+fn preflight(settings: &Preflight) -> Result<Exit, Trouble> {
+    let around = surroundings(&settings.secrets)?;
+    let mut files = Files::default();
+    let mut file = settings.json.as_deref().map(|path| files.create(path)).transpose()?;
+    let report = finished(preflight::run(settings, &around))?;
+    let exit = Exit::of_verdicts(report.lines.iter().map(|judged| judged.finding.verdict()));
+    let told = Told { settings, report: &report, exit, width: columns() };
+    let filed = file.as_mut().map_or(Ok(()), |file| told.json(file));
+    let shown = told.write(settings.format, &mut anstream::stdout(), &mut anstream::stderr());
+    error::written(filed.and(shown)).map_err(|trouble| trouble.among(exit))?;
+    Ok(exit)
 }
 
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {

@@ -40,6 +40,11 @@ impl House {
         self.0.path().join("tmp")
     }
 
+    /// Whether no temporary file is left.
+    pub(crate) fn nothing_temporary(&self) -> bool {
+        self.temporary().read_dir().unwrap().next().is_none()
+    }
+
     pub(crate) fn file(&self, name: &str, text: &str) {
         std::fs::write(self.work().join(name), text).unwrap();
     }

@@ -10,6 +10,7 @@ mod house;
 mod intent;
 mod inventory;
 mod labs;
+mod preflight;
 mod servers;
 mod tells;
 mod usage;

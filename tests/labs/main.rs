@@ -14,6 +14,7 @@ mod leak;
 mod mirror;
 mod opinion;
 mod personas;
+mod preflight;
 mod support;
 mod trust;
 mod verdicts;
@@ -53,6 +54,8 @@ const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("killed-reaper-leaves-nothing", cleanup::killed_reaper_leaves_nothing),
     ("no-residue-is-collected", writes::no_residue_is_collected),
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
+    ("preflight-agrees-with-zot", preflight::agrees_with_zot),
+    ("preflight-knows-the-zot-that-runs", preflight::knows_the_zot_that_runs),
 ];
 
 /// What needs a Caddy, and runs on both.

@@ -75,7 +75,8 @@ fn shfmt() -> Result<(), Failed> {
 }
 
 fn yamllint() -> Result<(), Failed> {
-    let more = [steps(), root().join("docs/examples/ansible/smoke.yml"), root().join("containers/compose.yaml")];
+    let ansible = |name: &str| root().join("docs/examples/ansible").join(name);
+    let more = [steps(), ansible("smoke.yml"), ansible("preflight.yml"), root().join("containers/compose.yaml")];
     good(Command::new("yamllint").args(["--strict", "-d", YAML]).args(workflows()?).args(more))
 }
 

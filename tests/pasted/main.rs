@@ -5,6 +5,7 @@
 
 mod job;
 mod lint;
+mod preflight;
 mod premerge;
 mod registry;
 mod services;
@@ -24,6 +25,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("smoke-after-a-push", smoke::after_a_push),
     ("smoke-after-a-deployment", smoke::after_a_deployment),
     ("services-check", services::services_check),
+    ("preflight-before-a-restart", preflight::before_a_restart),
 ];
 
 /// A scenario that brings what it needs.

@@ -139,7 +139,7 @@ impl Trap {
     }
 
     /// Whether a release is known to have it.
-    fn is_in(&self, release: Release) -> bool {
+    pub(crate) fn is_in(&self, release: Release) -> bool {
         self.since <= release && self.until.is_none_or(|until| release < until)
     }
 

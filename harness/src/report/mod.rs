@@ -5,6 +5,7 @@ pub mod describe;
 mod files;
 mod json;
 mod junit;
+mod preflight;
 mod text;
 
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ pub use self::brief::Brief;
 pub use self::files::Files;
 pub use self::json::Json;
 pub use self::junit::Junit;
+pub use self::preflight::Told;
 pub use self::text::Text;
 use crate::run::event::Event;
 

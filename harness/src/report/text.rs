@@ -125,8 +125,7 @@ impl<W: Write> Text<W> {
         ];
         writeln!(self.out)?;
         for (count, verdict) in told.into_iter().filter(|(count, _)| *count > 0) {
-            let style = colour(verdict);
-            write!(self.out, "{style}{count} {}{style:#}  ", verdict.word())?;
+            tally(&mut self.out, verdict, count)?;
         }
         let parts = plural(self.parts, "part");
         let requests = plural(summary.requests, "request");
@@ -187,7 +186,13 @@ pub(super) fn names(group: &[&PartOutcome]) -> String {
     group.iter().map(|part| part.part.name).collect::<Vec<_>>().join(", ")
 }
 
-fn colour(verdict: Verdict) -> Style {
+/// How often a verdict came, in its colour.
+pub(super) fn tally(out: &mut dyn Write, verdict: Verdict, count: usize) -> io::Result<()> {
+    let style = colour(verdict);
+    write!(out, "{style}{count} {}{style:#}  ", verdict.word())
+}
+
+pub(super) fn colour(verdict: Verdict) -> Style {
     let colour = match verdict {
         Verdict::Pass => AnsiColor::Green,
         Verdict::Warn => AnsiColor::Yellow,

@@ -26,17 +26,22 @@ impl Exit {
     /// The code of a run: 130 > 1 > 3 > 4 > 0.
     #[must_use]
     pub fn of(outcomes: &[CheckOutcome], interrupted: bool) -> Self {
-        let any = |verdict| outcomes.iter().any(|outcome| outcome.verdict == verdict);
-        if interrupted {
-            Self::Interrupted
-        } else if any(Verdict::Fail) {
-            Self::Failed
-        } else if any(Verdict::Error) || any(Verdict::NotRun) || outcomes.iter().any(CheckOutcome::is_missing) {
-            Self::Unknown
-        } else if any(Verdict::Pass) || any(Verdict::Waived) || any(Verdict::Warn) {
-            Self::Good
-        } else {
-            Self::NothingRan
+        let missing = outcomes.iter().any(CheckOutcome::is_missing);
+        match Self::of_verdicts(outcomes.iter().map(|outcome| outcome.verdict)) {
+            _ if interrupted => Self::Interrupted,
+            Self::Good | Self::NothingRan if missing => Self::Unknown,
+            exit => exit,
+        }
+    }
+
+    /// The code of judgements alone: 1 > 3 > 0 > 4.
+    #[must_use]
+    pub fn of_verdicts(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+        match verdicts.into_iter().max() {
+            Some(Verdict::Fail) => Self::Failed,
+            Some(Verdict::Error | Verdict::NotRun) => Self::Unknown,
+            Some(Verdict::Pass | Verdict::Waived | Verdict::Warn) => Self::Good,
+            Some(Verdict::Skipped) | None => Self::NothingRan,
         }
     }
 

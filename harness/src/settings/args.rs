@@ -33,6 +33,8 @@ pub enum Command {
     Live(LiveArgs),
     /// Remove what live runs left behind, as their ledgers say; needs an administrator's key
     Clean(CleanArgs),
+    /// Before a restart: will this zot take this configuration, and come up? Changes nothing
+    Preflight(PreflightArgs),
     /// Show that every part of every check notices its saboteurs
     SelfTest(SelfTestArgs),
     /// List the checks
@@ -249,6 +251,41 @@ pub struct CleanArgs {
     /// The owner's intent; else the nearest zot-verify.toml upward, else the built-in one
     #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_INTENT")]
     pub intent: Option<PathBuf>,
+    /// How long it may take [default: 20s]
+    #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = time)]
+    pub timeout: Option<Duration>,
+}
+
+/// `preflight`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct PreflightArgs {
+    /// The zot that will be started: `auto` (ZOT_VERIFY_ZOT, else zot on the PATH), or a zot binary
+    #[arg(long, value_name = "ZOT", default_value = "auto")]
+    pub zot: String,
+    /// The release after it, a zot binary: does it take the configuration, too?
+    #[arg(long, value_name = "ZOT", env = "ZOT_VERIFY_NEXT")]
+    pub next: Option<String>,
+    /// The configuration that it will be started with
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// zot runs on another machine: leave files, directories and the port of this one alone
+    #[arg(long, env = "ZOT_VERIFY_ELSEWHERE", value_parser = switch)]
+    pub elsewhere: bool,
+    /// The zot that runs and will be replaced, where it does not listen as the configuration says
+    #[arg(long, value_name = "URL", env = "ZOT_VERIFY_REPLACES")]
+    pub replaces: Option<String>,
+    /// PEM certificates that zot's machine trusts besides this one's
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_CA")]
+    pub ca: Option<PathBuf>,
+    /// Leave these lines out; ids or globs
+    #[arg(long, value_name = "ID")]
+    pub skip: Vec<String>,
+    /// How the result is told
+    #[arg(long, value_enum, default_value = "text", env = "ZOT_VERIFY_FORMAT")]
+    pub format: Format,
+    /// Also write the result as JSON
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JSON")]
+    pub json: Option<PathBuf>,
     /// How long it may take [default: 20s]
     #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = time)]
     pub timeout: Option<Duration>,

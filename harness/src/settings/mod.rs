@@ -6,6 +6,7 @@ pub mod args;
 mod clean;
 mod intent;
 mod inventory;
+mod preflight;
 mod waiver;
 pub mod zot_config;
 
@@ -22,6 +23,7 @@ use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
 pub use self::clean::{Cleaning, Which};
 use self::intent::mirror_image;
 pub use self::intent::{FILE, Intent, IntentSource, near, nearest};
+pub use self::preflight::Preflight;
 pub use self::waiver::{Day, Waiver};
 use crate::bounds;
 use crate::check::Profile;
@@ -375,7 +377,7 @@ fn is_url(word: &str) -> bool {
 }
 
 /// A text that may be a broken URL, without what may be a password.
-fn without_userinfo(text: &str) -> String {
+pub(crate) fn without_userinfo(text: &str) -> String {
     text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"))
 }
 

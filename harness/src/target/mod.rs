@@ -23,6 +23,7 @@ use zot_verify_model::{Digest, Secret, ZotConfig};
 
 pub use self::mirror::Mirror;
 pub use self::recognise::{Recognition, Whose, recognise};
+pub(crate) use self::sweep::PREFIX;
 use crate::login::people::Groups;
 use crate::manifests::Inventory;
 use crate::run::outcome::Halt;

@@ -16,7 +16,7 @@ use super::containers::{self, Engine};
 use crate::bounds;
 
 /// How the names of all our directories begin.
-pub(super) const PREFIX: &str = "zot-verify-";
+pub(crate) const PREFIX: &str = "zot-verify-";
 
 /// Removes the directories that are nobody's, and ends what still runs in them; once in a run. What cannot be removed is
 /// told and left.

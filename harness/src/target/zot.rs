@@ -1,7 +1,9 @@
 //! Which zot a lab is made of, and what it can be asked without serving.
 
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use tokio::process::Command;
 use zot_verify_model::ZotConfig;
@@ -31,7 +33,7 @@ impl Zot {
     ///
     /// # Errors
     /// Usage trouble for a path that is no program, and trouble with exit code 3 when `auto` finds nothing.
-    pub fn choose(word: &str, environment: Option<&str>, path: Option<&std::ffi::OsStr>) -> Result<Self, Trouble> {
+    pub fn choose(word: &str, environment: Option<&str>, path: Option<&OsStr>) -> Result<Self, Trouble> {
         match word {
             "embedded" => Ok(Self::Embedded),
             "auto" => match environment.filter(|value| !value.is_empty()) {
@@ -42,7 +44,7 @@ impl Zot {
         }
     }
 
-    fn found(path: Option<&std::ffi::OsStr>) -> Result<Self, Trouble> {
+    fn found(path: Option<&OsStr>) -> Result<Self, Trouble> {
         if let Some(program) = zot_on(path) {
             return Ok(Self::Program(program));
         }
@@ -129,7 +131,7 @@ impl Zot {
 
     /// Why `zot verify` refuses the built-in configuration with this key; `None` when it takes it.
     async fn verify(&self, key: MetricsKey, program: &Path) -> Result<Option<String>, Trouble> {
-        let failed = |error: std::io::Error| {
+        let failed = |error: io::Error| {
             Trouble::unknown(format!("`{} verify` could not be run", self.name()), error.to_string())
                 .cure("check that it is a zot for this machine, and that TMPDIR can be written")
         };
@@ -160,7 +162,10 @@ impl Zot {
         std::fs::write(directory.join("oidc.json"), credentials).map_err(failed)?;
         let (taken, said) = match self {
             Self::Embedded => return Ok(None),
-            Self::Program(program) => run_verify(program, &path).await.map_err(failed)?,
+            Self::Program(program) => {
+                let (status, said) = ask(program, &["verify".as_ref(), path.as_ref()]).await.map_err(failed)?;
+                (status.success(), said.into_bytes())
+            }
             Self::Image(reference) => {
                 let engine = containers::Engine::connect().await?;
                 keeper.contain(&name).await.map_err(failed)?;
@@ -174,13 +179,14 @@ impl Zot {
     }
 }
 
-/// Whether `zot verify` takes a configuration, and what it says.
-async fn run_verify(program: &Path, config: &Path) -> std::io::Result<(bool, Vec<u8>)> {
-    let run =
-        Command::new(program).arg("verify").arg(config).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
-    let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-    let output = tokio::time::timeout(bounds::ZOT_COMMAND, run).await.map_err(late)??;
-    Ok((output.status.success(), [output.stdout, output.stderr].concat()))
+/// Runs a zot command that answers and ends, without an environment; what it said on both streams.
+///
+/// # Errors
+/// What keeps it from running, or that it did not end in time.
+pub(crate) async fn ask(program: &Path, words: &[&OsStr]) -> io::Result<(ExitStatus, String)> {
+    let run = Command::new(program).args(words).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(bounds::ZOT_COMMAND, run).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    Ok((output.status, String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
 }
 
 /// The releases that brought keys which a configuration of this kind needs.
@@ -216,7 +222,7 @@ pub fn unknown_keys(config: &ZotConfig, said: &str) -> Option<String> {
     (!keys.is_empty()).then(|| keys.join("\n"))
 }
 
-fn zot_on(path: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
+fn zot_on(path: Option<&OsStr>) -> Option<PathBuf> {
     std::env::split_paths(path?).map(|directory| directory.join("zot")).find(|candidate| is_program(candidate))
 }
 

@@ -1,0 +1,200 @@
+//! The file with the OpenID client's name and secret: there, complete, and nobody else's to read.
+//!
+//! It is opened and read, since zot will; nothing of what stands in it is ever told.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use zot_verify_model::ZotConfig;
+
+use super::files::{self, Owner};
+use super::line::{Finding, Red};
+use crate::bounds;
+
+/// What zot wants to find, and nothing else: it refuses a file with more (observed on v2.1.20).
+const KEYS: [&str; 2] = ["clientid", "clientsecret"];
+
+const REFUSED: &str = "zot reads it before anything else and ends with code 1";
+
+/// Judges the credentials of every OpenID provider.
+#[must_use]
+pub(super) fn judge(config: &ZotConfig, config_file: Option<&Path>) -> Finding {
+    let mut reds = Vec::new();
+    let mut good = Vec::new();
+    for provider in config.providers() {
+        let at = |key: &str| config.get(&["http", "auth", "openid", "providers", &provider.key, key]);
+        let named = at("credentialsFile").and_then(Value::as_str).unwrap_or_default();
+        let inline = at("clientsecret").and_then(Value::as_str).is_some_and(|secret| !secret.is_empty());
+        if !named.is_empty() {
+            reds.extend(file(Path::new(named)));
+            good.push(named.to_owned());
+        } else if let (true, Some(config_file)) = (inline, config_file) {
+            let what = format!("{}, which holds the client secret,", config_file.display());
+            reds.extend(Owner::of(config_file).into_iter().filter_map(|owner| owner.private(&what)));
+            good.push(config_file.display().to_string());
+        }
+    }
+    match (good.is_empty(), reds.is_empty()) {
+        (true, true) => Finding::Good("zot needs none".into()),
+        _ => Finding::of(reds, format!("{}, complete and private", good.join(", "))),
+    }
+}
+
+/// What is wrong with one file; several things may be.
+fn file(path: &Path) -> Vec<Red> {
+    let name = path.display().to_string();
+    let expected = format!("{name} can be read");
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let cure = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    "deploy it before zot is started; where zot runs on another machine, say --elsewhere"
+                }
+                io::ErrorKind::PermissionDenied => "give it to the user that runs zot, and run preflight as that user",
+                _ => "put a file there that zot can read",
+            };
+            return vec![Red::fail(expected, error.to_string()).because(REFUSED, cure)];
+        }
+    };
+    let mut reds = Vec::new();
+    if let Ok(owner) = Owner::of(path) {
+        reds.extend(owner.private(&name));
+        reds.extend(owner.ours(&name));
+    }
+    // Other endings have other formats; zot reads some of them, and `zot verify` refuses the rest.
+    if path.extension().is_some_and(|ending| ending == "json") {
+        reds.extend(content(&name, &text));
+    }
+    reds
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, bounds::CREDENTIALS + 1), &mut text)?;
+    if text.len() as u64 > bounds::CREDENTIALS {
+        return Err(io::Error::other(format!("it has more than {} bytes", bounds::CREDENTIALS)));
+    }
+    Ok(text)
+}
+
+/// What zot would say of the content, without repeating any of it.
+fn content(name: &str, text: &[u8]) -> Option<Red> {
+    let expected = format!("{name} is a JSON object with clientid and clientsecret, and nothing else");
+    let red = |observed: String, cure: &str| Some(Red::fail(expected.as_str(), observed).because(REFUSED, cure));
+    let deploy = "deploy it anew, from a template whose variables are all set";
+    let map: Map<String, Value> = match serde_json::from_slice(text) {
+        Ok(map) => map,
+        // The parser's own words may quote the text.
+        Err(error) if error.is_data() => return red("JSON, and no object".into(), deploy),
+        Err(error) => return red(format!("no JSON, from line {} on", error.line()), deploy),
+    };
+    let value = |key: &str| map.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+    for key in KEYS {
+        match value(key) {
+            None | Some(Value::Null) => return red(format!("no {key}"), deploy),
+            Some(Value::String(text)) if text.is_empty() && key == "clientsecret" => {
+                return Some(Red::fail(expected.as_str(), "clientsecret is empty").because(
+                    "zot starts, takes itself for a public client, and the issuer refuses every login; a secret that \
+                     the deployment did not find arrives like this",
+                    "set it; for a client that has none, leave this line out with --skip machine.credentials",
+                ));
+            }
+            Some(Value::String(text)) if text.is_empty() => return red(format!("{key} is empty"), deploy),
+            Some(Value::Object(_) | Value::Array(_)) => return red(format!("{key} is no text"), deploy),
+            Some(_) => {}
+        }
+    }
+    let more = map.keys().filter(|key| !KEYS.iter().any(|known| key.eq_ignore_ascii_case(known))).count();
+    if more > 0 {
+        return red(format!("{more} more than these, which zot does not know"), "leave those two only");
+    }
+    None
+}
+
+/// Every file besides, that zot cannot do without.
+#[must_use]
+pub(super) fn others(config: &ZotConfig) -> Finding {
+    let named = |path: &[&str]| config.get(path).and_then(Value::as_str).filter(|named| !named.is_empty());
+    let mut reds = Vec::new();
+    let mut good = Vec::new();
+    for (key, secret, without) in FILES {
+        let Some(path) = named(key) else { continue };
+        let name = format!("{} ({})", path, key.join("."));
+        match std::fs::File::open(path) {
+            Ok(_) if *secret => {
+                reds.extend(Owner::of(Path::new(path)).into_iter().filter_map(|owner| owner.private(&name)));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let (expected, observed) = (format!("{name} can be read"), error.to_string());
+                let starts = *without == ANONYMOUS;
+                let red = if starts { Red::warn(expected, observed) } else { Red::fail(expected, observed) };
+                reds.push(red.because(*without, "deploy it before zot is started, for the user that runs zot"));
+            }
+        }
+        good.push(path);
+    }
+    for key in [["log", "output"], ["log", "audit"]] {
+        let Some(path) = named(&key) else { continue };
+        if let Some(why) = files::not_writable(Path::new(path)) {
+            let red = Red::fail(format!("{path} ({}) can be written", key.join(".")), why);
+            reds.push(red.because(
+                "zot panics without its log and ends with code 2",
+                "make its directory, for the user that runs zot",
+            ));
+        }
+        good.push(path);
+    }
+    Finding::of(reds, if good.is_empty() { "it names no others".into() } else { good.join(", ") })
+}
+
+const ANONYMOUS: &str = "zot starts, and asks every upstream without credentials";
+
+/// Keys that name a file, whether it holds a secret, and what zot does without it (observed on v2.1.20).
+const FILES: &[(&[&str], bool, &str)] = &[
+    (&["http", "auth", "htpasswd", "path"], true, "zot ends with code 1"),
+    (&["http", "auth", "sessionKeysFile"], true, "zot ends with code 1"),
+    (&["http", "auth", "ldap", "credentialsFile"], true, "zot ends with code 1"),
+    (&["http", "tls", "cert"], false, "`zot verify` accepts it; `zot serve` ends with code 0, as if all were well"),
+    (&["http", "tls", "key"], true, "`zot verify` accepts it; `zot serve` ends with code 0, as if all were well"),
+    (&["extensions", "sync", "credentialsFile"], true, ANONYMOUS),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(text: &str) -> Option<String> {
+        content("c.json", text.as_bytes()).map(|red| format!("{}|{}", red.observed, red.hint.cause))
+    }
+
+    #[test]
+    fn what_zot_refuses_is_told_and_nothing_of_it_is() {
+        assert_eq!(observed(r#"{"clientid":"zot","clientsecret":"hunter2"}"#), None);
+        assert_eq!(observed(r#"{"clientID":"zot","ClientSecret":"hunter2"}"#), None, "zot minds no case");
+        for wrong in [
+            "",
+            "hunter2",
+            r#"["hunter2"]"#,
+            r#""hunter2""#,
+            "{}",
+            r#"{"clientid":"hunter2"}"#,
+            r#"{"clientid":"","clientsecret":"hunter2"}"#,
+            r#"{"clientid":"zot","clientsecret":null}"#,
+            r#"{"clientid":"zot","clientsecret":"hunter2","hunter2":1}"#,
+            r#"{"clientid":"zot","clientsecret":["hunter2"]}"#,
+            "{\"clientid\":\"zot\" \"clientsecret\":\"hunter2\"}",
+        ] {
+            let told = observed(wrong).unwrap_or_else(|| panic!("{wrong} is refused"));
+            assert!(!told.contains("hunter2") && told.ends_with(REFUSED), "{told}");
+        }
+        let public = observed(r#"{"clientid":"zot","clientsecret":""}"#).unwrap();
+        assert!(public.contains("public client"), "zot starts with that");
+    }
+}

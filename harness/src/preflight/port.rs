@@ -1,0 +1,156 @@
+//! Who holds the port that zot will listen on: nobody, the zot that is to be restarted, or somebody else.
+
+use std::io;
+
+use tokio::net::TcpListener;
+use url::Url;
+use zot_verify_model::ZotConfig;
+
+use super::config;
+use super::line::{Finding, Red};
+use crate::wire::{Exchange, Redactor, Request, Silence, Trust, Wire, WireError};
+
+/// Who answers at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// Nobody, and zot could listen there.
+    Nobody,
+    /// A zot, and the release that it names.
+    Zot(Option<String>),
+    /// Something that is no zot.
+    Other(String),
+    /// Nobody, and zot could not listen there either.
+    Barred(io::ErrorKind, String),
+}
+
+/// Where the configuration has zot listen, as this machine reaches it; `None` where it names no such place.
+#[must_use]
+pub(super) fn place(config: &ZotConfig) -> Option<Url> {
+    let (address, port) = config::listens(config);
+    let host = match address.as_str() {
+        "" | "0.0.0.0" => "127.0.0.1",
+        "[::]" => "[::1]",
+        named => named,
+    };
+    let scheme = if config.get(&["http", "tls"]).is_some() { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{host}:{port}/")).ok()
+}
+
+/// Asks who is there.
+pub(super) async fn ask(place: &Url, run: &str, redactor: &Redactor, trust: &Trust) -> Holder {
+    let wire = match Wire::new(place.clone(), run, redactor.clone(), trust, place.scheme() == "https") {
+        Ok(wire) => wire,
+        Err(error) => return Holder::Other(error.to_string()),
+    };
+    match wire.send(Request::get("/v2/")).await {
+        Ok(answer) => recognise(&wire, &answer).await,
+        Err(WireError::NoAnswer { silence: Silence::Refused, .. }) => Holder::Nobody,
+        Err(error) => Holder::Other(error.to_string()),
+    }
+}
+
+/// zot allows a header field of its own page to everybody who may read, and its error without the list is like no
+/// other's (both observed on v2.1.20).
+async fn recognise(wire: &Wire, answer: &Exchange) -> Holder {
+    let page = answer.header("access-control-allow-headers").is_some_and(|names| names.contains("X-ZOT-API-CLIENT"));
+    let body = answer.json().unwrap_or_default();
+    let refused = answer.status() == 401 && body.get("code").is_some_and(|code| code == "UNAUTHORIZED");
+    if !page && !refused {
+        let server = answer.header("server").map_or_else(String::new, |server| format!(", Server: {server}"));
+        return Holder::Other(format!("GET /v2/ answers {} and not as zot does{server}", answer.status()));
+    }
+    let mgmt = wire.send(Request::get("/v2/_zot/ext/mgmt")).await.ok();
+    let release = mgmt.and_then(|mgmt| mgmt.json()?.get("releaseTag")?.as_str().map(str::to_owned));
+    Holder::Zot(release.filter(|release| !release.is_empty()))
+}
+
+/// Who holds the address that zot will listen on. Nothing tells better than to listen there, for a moment.
+pub(super) async fn holder(config: &ZotConfig, run: &str, redactor: &Redactor, trust: &Trust) -> Option<Holder> {
+    let place = place(config)?;
+    let (address, port) = config::listens(config);
+    let address = if address.is_empty() { "0.0.0.0" } else { address.as_str() };
+    let Err(error) = TcpListener::bind(format!("{address}:{port}")).await else { return Some(Holder::Nobody) };
+    if error.kind() == io::ErrorKind::AddrInUse {
+        let asked = ask(&place, run, redactor, trust).await;
+        if asked != Holder::Nobody {
+            return Some(asked);
+        }
+    }
+    Some(Holder::Barred(error.kind(), error.to_string()))
+}
+
+/// Judges what was found at the configured address.
+#[must_use]
+pub(super) fn judge(config: &ZotConfig, holder: Option<&Holder>) -> Finding {
+    let (address, port) = config::listens(config);
+    let place = format!("{}:{port}", if address.is_empty() { "*" } else { &address });
+    let expected = format!("{place} is free, or held by the zot that is restarted");
+    let ends = "zot logs `address already in use` and ends with code 0, as if all were well; what keeps it running starts \
+                it again and again";
+    match holder {
+        None => Finding::Skipped("needs an address; see config.address".into()),
+        Some(Holder::Nobody) => Finding::Good(format!("{place} is free")),
+        Some(Holder::Zot(release)) => {
+            let release = release.as_ref().map_or_else(String::new, |release| format!(" {release}"));
+            Finding::Good(format!("{place} is held by a zot{release}, which is to be restarted"))
+        }
+        Some(Holder::Other(what)) => Red::fail(expected, format!("held by something else: {what}"))
+            .because(ends, "end it, or give zot another port; who holds it is told by `lsof -iTCP -sTCP:LISTEN`")
+            .into(),
+        Some(Holder::Barred(kind, why)) => {
+            let (cause, cure) = match kind {
+                io::ErrorKind::AddrInUse => {
+                    (ends, "end what holds it, or give zot another port; `lsof -iTCP -sTCP:LISTEN` tells")
+                }
+                io::ErrorKind::AddrNotAvailable => (
+                    "that address is none of this machine; zot ends with code 0, as if all were well",
+                    "give an address of this machine, 0.0.0.0 for all of them; where zot runs on another machine, say --elsewhere",
+                ),
+                io::ErrorKind::PermissionDenied => ("this user may not listen there", "give zot a port from 1024 on"),
+                _ => (
+                    "zot looks the name up when it starts, and ends with code 0 where there is none, as if all were well",
+                    "give an address of this machine, 0.0.0.0 for all of them; where zot runs on another machine, say --elsewhere",
+                ),
+            };
+            Red::fail(expected, format!("it cannot be listened on: {why}")).because(cause, cure).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::outcome::Verdict::{self, Fail, Pass, Skipped};
+
+    #[test]
+    fn the_place_is_where_this_machine_reaches_it() {
+        let place = |text: &str| place(&ZotConfig::parse(text).unwrap()).map(|url| url.to_string());
+        assert_eq!(place(r#"{"http":{"address":"0.0.0.0","port":"5050"}}"#).as_deref(), Some("http://127.0.0.1:5050/"));
+        assert_eq!(
+            place(r#"{"http":{"address":"[::]","port":5050,"tls":{}}}"#).as_deref(),
+            Some("https://[::1]:5050/")
+        );
+        assert_eq!(place("{}").as_deref(), Some("http://127.0.0.1:8080/"));
+        assert_eq!(place(r#"{"http":{"address":"::1"}}"#), None);
+    }
+
+    #[test]
+    fn only_nobody_and_a_zot_may_be_there() {
+        let config = ZotConfig::default();
+        let verdict = |holder: Holder| judge(&config, Some(&holder)).verdict();
+        let barred = |kind| Holder::Barred(kind, String::new());
+        let table: [(Verdict, Holder); 7] = [
+            (Pass, Holder::Nobody),
+            (Pass, Holder::Zot(None)),
+            (Fail, Holder::Other("x".into())),
+            (Fail, barred(io::ErrorKind::AddrInUse)),
+            (Fail, barred(io::ErrorKind::AddrNotAvailable)),
+            (Fail, barred(io::ErrorKind::PermissionDenied)),
+            (Fail, barred(io::ErrorKind::Other)),
+        ];
+        for (wanted, holder) in table {
+            assert_eq!(verdict(holder.clone()), wanted, "{holder:?}");
+        }
+        assert_eq!(judge(&config, None).verdict(), Skipped);
+    }
+}
