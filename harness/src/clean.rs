@@ -17,7 +17,7 @@ use crate::report::printable;
 use crate::run::exit::Exit;
 use crate::session::Surroundings;
 use crate::settings::{Cleaning, Which, nearest};
-use crate::target::{Whose, is_repository, is_tag, recognise};
+use crate::target::{Whose, believed, is_repository, is_tag, recognise};
 use crate::wire::{Exchange, Redactor, Request, Wire, WireError};
 
 /// What became of something.
@@ -199,6 +199,7 @@ impl<'a> Broom<'a> {
             .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
         // No key is sent before something has shown itself as a registry.
         recognise(&wire, Duration::ZERO, Whose::Theirs).await?;
+        believed(&wire)?;
         Ok(Self { cleaning, wire })
     }
 

@@ -16,14 +16,14 @@ use crate::report::{Reporter, printable};
 use crate::run::event::{Counts, Event, Header, Summary};
 use crate::run::exit::Exit;
 use crate::run::note::Note;
-use crate::run::outcome::{CheckOutcome, Halt};
+use crate::run::outcome::CheckOutcome;
 use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
 use crate::run::runner::{self, End};
 use crate::settings::{Intent, Settings, Target};
 use crate::target::lab::{Lab, LabSpec};
 use crate::target::zot::Zot;
-use crate::target::{builtin, live};
+use crate::target::{believed, builtin, live};
 use crate::wire::{Redactor, Wire};
 
 /// A target that answers, with everything that probes need.
@@ -91,11 +91,8 @@ impl Session {
                     .map_err(|error| Trouble::unknown("no HTTP client could be made", error.to_string()))?;
                 let deployment =
                     live::open(&wire, &intent, settings.config.as_ref(), &settings.accounts, *wait).await?;
-                if let Err(Halt::Error(why)) = &deployment.mgmt
-                    && !settings.plan()?.contains(&tls::CHECK)
-                {
-                    return Err(Trouble::unknown(format!("nothing is asked of {url}"), why.clone())
-                        .cure(format!("{} says what is wrong; --ca names an authority of your own", tls::CHECK.id)));
+                if !settings.plan()?.contains(&tls::CHECK) {
+                    believed(&wire)?;
                 }
                 let permissions = settings.permissions();
                 let ledger = match &settings.ledger {
@@ -154,6 +151,7 @@ impl Session {
         Header {
             kind: deployment.kind.word(),
             url: redactor.redact_url(deployment.registry.as_str()),
+            asked: deployment.mgmt.is_ok(),
             zot_version: redacted(&deployment.zot_version),
             zot_commit: redacted(&deployment.zot_commit),
             stand_in: deployment.stand_in,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use zot_verify_fixtures::edge::{Authority, Certificate};
 use zot_verify_fixtures::{Port, Server};
 
+use crate::clean::{CANARY, LONG_AGO, line};
 use crate::house::{House, assert_told};
 
 /// Something behind TLS that counts the bytes that come through, and answers none.
@@ -63,6 +64,7 @@ fn a_bad_certificate_fails_and_nothing_is_asked() {
         let key = "ZOT_VERIFY_API_KEY=hunter2";
         let run = house.run(&format!("{key} live {} {words}", server.url));
         assert_eq!((run.code, run.err.as_str()), (Some(1), ""), "{says:?}\n{}", run.out);
+        assert!(run.out.contains("  asked nothing: its certificate is not believed\n"), "{says:?}\n{}", run.out);
         let report: Value = serde_json::from_slice(&std::fs::read(house.work().join("report.json")).unwrap()).unwrap();
         assert_eq!(report["summary"]["requests"], 0, "{says:?}");
         for result in report["results"].as_array().unwrap() {
@@ -83,9 +85,15 @@ fn a_bad_certificate_fails_and_nothing_is_asked() {
 }
 
 #[test]
-fn without_the_check_of_the_certificate_nothing_can_be_told() {
+fn where_nobody_judges_the_certificate_nothing_can_be_told() {
     let house = House::new();
     let server = behind(&house, Certificate::SelfSigned);
-    assert_told!(house.refused(3, &[&format!("live {} pull.anonymous --ca ca.pem", server.url)]));
+    house.file("ledger", &line("0123abcd", &format!("{}/", server.url), "tag", CANARY, "v1", LONG_AGO));
+    let admin = "ZOT_VERIFY_ADMIN_USER=erin ZOT_VERIFY_ADMIN_API_KEY=hunter2";
+    let lines = [
+        format!("live {} pull.anonymous --ca ca.pem", server.url),
+        format!("{admin} clean --live {} --ledger ledger --ca ca.pem", server.url),
+    ];
+    assert_told!(house.refused(3, &lines.each_ref().map(String::as_str)));
     assert_eq!(server.bytes.load(Ordering::SeqCst), 0);
 }

@@ -7,15 +7,15 @@ use crate::house::{House, assert_told};
 use crate::servers::{Manner, Server};
 
 /// A line of a ledger.
-fn line(run: &str, registry: &str, kind: &str, repository: &str, reference: &str, at: &str) -> String {
+pub(crate) fn line(run: &str, registry: &str, kind: &str, repository: &str, reference: &str, at: &str) -> String {
     format!(
         "{{\"at\":\"{at}\",\"run\":\"{run}\",\"number\":0,\"registry\":\"{registry}\",\"kind\":\"{kind}\",\
          \"repository\":\"{repository}\",\"reference\":\"{reference}\",\"state\":\"created\"}}\n"
     )
 }
 
-const CANARY: &str = "blumeops/zot-verify-canary";
-const LONG_AGO: &str = "2026-01-01T00:00:00Z";
+pub(crate) const CANARY: &str = "blumeops/zot-verify-canary";
+pub(crate) const LONG_AGO: &str = "2026-01-01T00:00:00Z";
 
 #[test]
 fn what_is_typed_wrong() {

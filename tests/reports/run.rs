@@ -39,6 +39,7 @@ impl Run {
         let header = Header {
             kind: "live",
             url: "https://r.test/".into(),
+            asked: true,
             zot_version: Some("v2.1.20".into()),
             zot_commit: Some("v2.1.20-0-g3b5796d8".into()),
             stand_in: false,

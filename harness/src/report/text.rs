@@ -35,6 +35,8 @@ impl<W: Write> Text<W> {
         let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
         let what = if header.stand_in {
             "the embedded stand-in, not zot".to_owned()
+        } else if !header.asked {
+            "asked nothing: its certificate is not believed".to_owned()
         } else {
             let version = header.zot_version.as_deref().unwrap_or("a zot that names no release");
             let version = if header.zot_version.is_some() { format!("zot {version}") } else { version.to_owned() };

@@ -26,6 +26,8 @@ pub struct Header {
     pub kind: &'static str,
     /// The registry's URL.
     pub url: String,
+    /// Whether it was asked anything; nobody asks a registry whose certificate is not believed.
+    pub asked: bool,
     /// The release that zot names.
     pub zot_version: Option<String>,
     /// The commit that zot names.

@@ -22,7 +22,7 @@ use zot_verify_model::config::Provider;
 use zot_verify_model::{Digest, Secret, ZotConfig};
 
 pub use self::mirror::Mirror;
-pub use self::recognise::{Recognition, Whose, recognise};
+pub use self::recognise::{Recognition, Whose, believed, recognise};
 pub(crate) use self::sweep::PREFIX;
 use crate::login::people::Groups;
 use crate::manifests::Inventory;

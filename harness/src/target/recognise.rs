@@ -74,6 +74,17 @@ pub async fn recognise(wire: &Wire, wait: Duration, whose: Whose) -> Result<Reco
     })
 }
 
+/// Whether a registry that was recognised may be asked anything; for whoever does not judge its certificate.
+///
+/// # Errors
+/// Trouble with exit code 3 where its certificate is not believed.
+pub fn believed(wire: &Wire) -> Result<(), Trouble> {
+    wire.shunned().map_or(Ok(()), |why| {
+        Err(Trouble::unknown(format!("nothing is asked of {}", wire.registry()), why)
+            .cure("`zot-verify live URL transport.tls` says what is wrong; --ca names an authority of your own"))
+    })
+}
+
 impl Recognition {
     /// Nothing is known of a registry whose certificate is not believed, and it is not asked again: that is for the
     /// check of the certificate to judge, and everything else cannot be told.
