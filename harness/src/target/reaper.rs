@@ -3,7 +3,7 @@
 //! It hangs on its standard input. When that ends, for whatever reason, the harness is gone or has had enough: the
 //! reaper ends the programs, removes the directory, and ends itself. So nothing is left behind by a panic or a SIGKILL
 //! of the harness. While it lives it holds a lock on the directory; a directory without one is nobody's
-//! ([`super::sweep`]).
+//! (`sweep`).
 
 use std::fs::File;
 use std::io;
