@@ -9,7 +9,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use zot_verify_model::ZotConfig;
+use url::Url;
+use zot_verify_model::{Secret, ZotConfig};
 
 use crate::target::PREFIX;
 use crate::target::keeper::Keeper;
@@ -18,8 +19,10 @@ use crate::target::keeper::Keeper;
 #[derive(Debug)]
 pub(super) struct Copy {
     keeper: Keeper,
-    /// The configuration, its files replaced.
+    /// The configuration, its files and secrets replaced.
     pub(super) config: ZotConfig,
+    /// The secrets that stood in it.
+    pub(super) secrets: Vec<Secret>,
 }
 
 impl Copy {
@@ -30,8 +33,8 @@ impl Copy {
     pub(super) async fn of(config: &ZotConfig, program: &Path) -> io::Result<Self> {
         let name = format!("{PREFIX}preflight-{}", uuid::Uuid::new_v4().simple());
         let keeper = Keeper::new(program, std::env::temp_dir().join(name)).await?;
-        let config = Replaced::write(config, keeper.directory())?;
-        Ok(Self { keeper, config })
+        let (config, secrets) = Replaced::write(config, keeper.directory())?;
+        Ok(Self { keeper, config, secrets })
     }
 
     /// Removes it.
@@ -65,12 +68,13 @@ struct Replaced<'a> {
 }
 
 impl<'a> Replaced<'a> {
-    fn write(config: &ZotConfig, directory: &'a Path) -> io::Result<ZotConfig> {
-        let mut copy = Self { config: config.clone(), directory };
+    fn write(config: &ZotConfig, directory: &'a Path) -> io::Result<(ZotConfig, Vec<Secret>)> {
+        let (mut value, mut secrets) = (config.as_value().clone(), Vec::new());
+        scrub(&mut value, &mut secrets);
+        let mut copy = Self { config: ZotConfig::from_value(value), directory };
         for provider in config.providers() {
             let path = ["http", "auth", "openid", "providers", &provider.key];
             copy.file(&[&path[..], &["credentialsFile"]].concat(), r#"{"clientid":"zot","clientsecret":"unused"}"#)?;
-            copy.hide(&[&path[..], &["clientsecret"]].concat());
         }
         copy.file(&["http", "auth", "sessionKeysFile"], r#"{"hashKey":"0123456789abcdef0123456789abcdef"}"#)?;
         copy.file(&["http", "auth", "ldap", "credentialsFile"], r#"{"bindDN":"cn=unused","bindPassword":"unused"}"#)?;
@@ -78,7 +82,7 @@ impl<'a> Replaced<'a> {
         copy.config.remove(&["log", "output"]);
         copy.config.remove(&["log", "audit"]);
         write(&directory.join(FILE), copy.config.to_text().as_bytes())?;
-        Ok(copy.config)
+        Ok((copy.config, secrets))
     }
 
     /// Puts a file of ours in the place of one that is named, its name ending as that one's: zot goes by it.
@@ -95,11 +99,35 @@ impl<'a> Replaced<'a> {
         self.config.set(key, json!(ours));
         Ok(())
     }
+}
 
-    fn hide(&mut self, key: &[&str]) {
-        if self.config.get(key).is_some() {
-            self.config.set(key, json!("unused"));
+/// Keys whose value is a secret, wherever they stand: of a client, a directory, a store, an event sink.
+const SECRETS: [&str; 7] =
+    ["accesskey", "bindpassword", "clientsecret", "password", "secretkey", "sessiontoken", "token"];
+
+/// Takes every secret out that stands in the configuration itself, passwords in URLs too.
+fn scrub(value: &mut Value, secrets: &mut Vec<Secret>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => {
+                        secrets.push(Secret::new(key.as_str(), std::mem::replace(text, "unused".into())));
+                    }
+                    other => scrub(other, secrets),
+                }
+            }
         }
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub(item, secrets)),
+        Value::String(text) => {
+            let Some(mut url) = Url::parse(text).ok() else { return };
+            let Some(password) = url.password().map(str::to_owned) else { return };
+            if url.set_password(Some("unused")).is_ok() {
+                secrets.push(Secret::new("password of a URL", password));
+                *text = url.into();
+            }
+        }
+        _ => {}
     }
 }
 
@@ -123,12 +151,15 @@ mod tests {
                 "htpasswd": { "path": "/etc/zot/htpasswd" },
                 "sessionKeysFile": "/etc/zot/keys.json",
             } },
+            "storage": { "cacheDriver": { "name": "redis", "url": "redis://me:hunter2@r.test:6379/4" } },
+            "extensions": { "events": { "sinks": [{ "type": "http", "credentials": { "Password": "hunter2" } }] } },
             "log": { "level": "info", "output": "/var/log/zot.log", "audit": "/var/log/audit.log" },
         });
         let directory = tempfile::tempdir().unwrap();
-        let config = Replaced::write(&ZotConfig::from_value(given), directory.path()).unwrap();
+        let (config, secrets) = Replaced::write(&ZotConfig::from_value(given), directory.path()).unwrap();
         let text = std::fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert_eq!(text, config.to_text());
+        assert!(secrets.len() == 3 && secrets.iter().all(|secret| secret.expose() == "hunter2"), "{secrets:?}");
         assert!(!text.contains("hunter2") && !text.contains("/etc/zot") && !text.contains("/var/log"), "{text}");
         let credentials = config.get(&["http", "auth", "openid", "providers", "oidc", "credentialsFile"]).unwrap();
         assert!(credentials.as_str().unwrap().ends_with(".j2"));

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use globset::Glob;
 use tokio::signal::unix::{SignalKind, signal};
-use zot_verify_model::{Secret, ZotConfig};
 
 use self::copy::Copy;
 use self::issuer::Issuer;
@@ -113,12 +112,11 @@ pub async fn run(settings: &Preflight, around: &Surroundings) -> Result<Report, 
 async fn look(settings: &Preflight, around: &Surroundings) -> Result<Report, Trouble> {
     let start = Instant::now();
     let redactor = around.redactor();
-    let secrets = inline_secrets(&settings.config);
-    secrets.iter().for_each(|secret| redactor.learn(secret));
     let copy = Copy::of(&settings.config, &around.program).await.map_err(|error| {
         Trouble::unknown("the configuration could not be copied", error.to_string())
             .cure("look at the directory for temporary files")
     })?;
+    copy.secrets.iter().for_each(|secret| redactor.learn(secret));
     let (program, issuer, neighbours) = tokio::join!(
         Program::look(settings, &copy, around),
         within(settings.timeout, ask_issuer(settings, around, &redactor)),
@@ -191,15 +189,6 @@ async fn ask_issuer(settings: &Preflight, around: &Surroundings, redactor: &Reda
         return Issuer { answers: Finding::Skipped(String::new()), usable: Finding::Skipped(String::new()) };
     }
     issuer::ask(&settings.config, settings.elsewhere, &around.run, redactor, &settings.trust).await
-}
-
-/// Secrets that stand in the configuration itself.
-fn inline_secrets(config: &ZotConfig) -> Vec<Secret> {
-    let secret = |provider: &str| {
-        let inline = config.get(&["http", "auth", "openid", "providers", provider, "clientsecret"])?.as_str()?;
-        (!inline.is_empty()).then(|| Secret::new("client secret", inline))
-    };
-    config.providers().iter().filter_map(|provider| secret(&provider.key)).collect()
 }
 
 fn elsewhere() -> Finding {
