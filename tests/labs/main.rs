@@ -44,6 +44,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("another-client-agrees", opinion::another_client_agrees),
     ("live-mirror-pulls-what-is-named", mirror::live_pulls_what_is_named),
     ("findings-on-manifests-are-told", inventory::findings_are_told),
+    ("manifests-that-tell-nothing-are-no-pass", inventory::what_tells_nothing_is_no_pass),
     ("what-is-written-is-noted", writes::what_is_written_is_noted),
     ("no-residue-is-no-tag", writes::no_residue_is_no_tag),
 ];
