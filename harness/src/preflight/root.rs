@@ -143,7 +143,7 @@ fn in_use(name: &str, held: bool, running: bool, databases: usize) -> Option<Red
 /// Whether there is room.
 fn room(name: &str, free: u64) -> Option<Red> {
     let expected = |wanted: u64| format!("{name} has room: {} MiB", wanted >> 20);
-    let observed = format!("{} MiB are free", free >> 20);
+    let observed = if free < ROOM_TO_START { "less is free".into() } else { format!("{} MiB are free", free >> 20) };
     match free {
         _ if free < ROOM_TO_START => Some(
             Red::fail(expected(ROOM_TO_START), observed)

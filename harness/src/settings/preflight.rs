@@ -60,8 +60,8 @@ impl Preflight {
         let role = args.config.role.as_ref().map(|role| format!("{}, rendered", role.display()));
         let replaces = args.replaces.as_deref().map(|text| url("--replaces", text)).transpose()?;
         Ok(Self {
-            zot: program(&args.zot)?,
-            next: args.next.as_deref().map(program).transpose()?,
+            zot: program(zot(&args.zot)?.0)?,
+            next: args.next.as_deref().map(|next| program(Zot::of_flag("--next", next)?)).transpose()?,
             config,
             source: file.as_ref().map(|file| file.display().to_string()).or(role).unwrap_or_default(),
             file,
@@ -86,8 +86,8 @@ impl Preflight {
 }
 
 /// A zot that can be started here.
-fn program(word: &str) -> Result<PathBuf, Trouble> {
-    match zot(word)?.0 {
+fn program(zot: Zot) -> Result<PathBuf, Trouble> {
+    match zot {
         Zot::Program(path) => Ok(path),
         other => Err(Trouble::usage(
             format!(
@@ -96,6 +96,6 @@ fn program(word: &str) -> Result<PathBuf, Trouble> {
             ),
             "only that program can say whether it takes the configuration",
         )
-        .cure("give the path of the zot binary with --zot")),
+        .cure("give the path of a zot binary")),
     }
 }

@@ -44,6 +44,14 @@ impl Zot {
         }
     }
 
+    /// Reads what another flag than `--zot` names.
+    ///
+    /// # Errors
+    /// As [`Self::choose`].
+    pub fn of_flag(flag: &str, word: &str) -> Result<Self, Trouble> {
+        Self::named(word, flag)
+    }
+
     fn found(path: Option<&OsStr>) -> Result<Self, Trouble> {
         if let Some(program) = zot_on(path) {
             return Ok(Self::Program(program));
