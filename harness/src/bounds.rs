@@ -109,6 +109,12 @@ pub const CERTIFICATE_END: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 /// How large a layer is announced, and never sent, to see whether anything refuses it for its size, in bytes.
 pub const LARGE_PUSH: u64 = 512 << 20;
 
+/// How many redirects within a registry are followed where clients follow them.
+pub const REDIRECTS: usize = 3;
+
+/// The longest text that a packed answer may become, in bytes.
+pub const UNPACKED: u64 = 4 << 20;
+
 /// How many older tags are looked at before and after a push.
 pub const OLD_TAGS: usize = 8;
 

@@ -111,7 +111,11 @@ fn preflight(settings: &Preflight) -> Result<Exit, Trouble> {
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
     let (zot, _) = settings::zot(&args.zot)?;
     let around = surroundings(&Environment::of_process()?.secrets)?;
-    finished(self_test::run(zot, &args.only, &around, &mut anstream::stdout()))
+    let out = &mut anstream::stdout();
+    if args.answers {
+        return finished(self_test::answers(zot, &around, out));
+    }
+    finished(self_test::run(zot, &args.only, &around, out))
 }
 
 /// This program, a new run, and every secret of the environment.

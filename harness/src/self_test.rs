@@ -1,6 +1,10 @@
-//! The proof that checks can say no: every saboteur in a lab of its own, compared with the clean lab.
+//! The proof that checks can say no, and that they do not cry wolf: every saboteur and every harmless variation in a lab
+//! of its own, compared with the clean lab.
 
-use std::collections::BTreeMap;
+mod answers;
+mod variations;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,10 +15,11 @@ use globset::Glob;
 use tokio::sync::watch;
 use zot_verify_fixtures::fault::Fault;
 
+use self::variations::Variation;
 use crate::bounds;
 use crate::catalogue;
 use crate::check::Saboteur;
-use crate::error::Trouble;
+use crate::error::{self, Trouble};
 use crate::run::exit::Exit;
 use crate::run::outcome::{CheckOutcome, Verdict};
 use crate::run::permissions::Permissions;
@@ -29,55 +34,145 @@ use crate::target::zot::Zot;
 /// What every part of a run came to, by `check/part`.
 type Verdicts = BTreeMap<String, (Verdict, String)>;
 
-/// What became of one saboteur.
+/// A world that is put beside a clean one.
+#[derive(Debug, Clone, Copy)]
+enum World {
+    /// Named parts turn in it, and no others.
+    Bad(&'static Saboteur),
+    /// Nothing turns in it.
+    Good(&'static Variation),
+}
+
+/// What became of one world.
 #[derive(Debug)]
-struct Caught {
-    saboteur: &'static Saboteur,
-    /// What is not as the saboteur says; empty when it was caught and nothing else moved.
+struct Compared {
+    world: World,
+    /// What is not as it should be in that world.
     complaints: Vec<String>,
 }
 
-/// Runs the selected saboteurs, writes what became of each, and answers with an exit code.
+impl World {
+    fn all() -> impl Iterator<Item = Self> {
+        catalogue::saboteurs().map(Self::Bad).chain(variations::ALL.iter().map(Self::Good))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bad(saboteur) => saboteur.name,
+            Self::Good(variation) => variation.name,
+        }
+    }
+
+    fn turns(self) -> &'static [(&'static str, Verdict)] {
+        match self {
+            Self::Bad(saboteur) => saboteur.turns,
+            Self::Good(_) => &[],
+        }
+    }
+
+    /// The world that it is compared with.
+    fn given(self) -> &'static [Fault] {
+        match self {
+            Self::Bad(saboteur) => saboteur.given,
+            Self::Good(_) => &[],
+        }
+    }
+
+    fn faults(self) -> Vec<Fault> {
+        match self {
+            Self::Bad(saboteur) => [saboteur.given, saboteur.faults].concat(),
+            Self::Good(variation) => variation.faults.to_vec(),
+        }
+    }
+
+    fn blinds(self, part: &str) -> bool {
+        match self {
+            Self::Bad(saboteur) => saboteur.blinds(part, catalogue::part(part).map_or(&[], |known| known.needs)),
+            Self::Good(_) => false,
+        }
+    }
+}
+
+/// Runs the selected saboteurs and variations, writes what became of each, and answers with an exit code.
 ///
 /// # Errors
 /// Trouble with a selection that matches none, or with a clean lab that is not clean.
 pub async fn run(zot: Zot, only: &[String], around: &Surroundings, out: &mut dyn Write) -> Result<Exit, Trouble> {
     let start = Instant::now();
-    let saboteurs = selected(only)?;
+    let worlds = selected(only)?;
     let intent = Arc::new(Intent::default());
     let config = builtin::config(zot.metrics_key(&around.program).await?);
     let name = zot.name();
     let lab = lab_spec(zot, config, &intent, around)?;
     let run = Runs { lab, intent, around };
 
-    let clean = run.clean(&saboteurs).await?;
-    let caught = stream::iter(saboteurs.iter().copied().map(|saboteur| run.against(saboteur, &clean)))
+    let clean = run.clean(&worlds).await?;
+    let compared = stream::iter(worlds.iter().copied().map(|world| run.beside(world, &clean)))
         .buffered(bounds::LABS)
         .collect::<Vec<_>>()
         .await;
-    let labs = clean.len() + caught.len();
-    report(out, &name, &caught, &clean[&key(&[])], labs, start)
+    let labs = clean.len() + compared.len();
+    report(out, &name, &compared, &clean[&key(&[])], labs, start)
         .map_err(|error| Trouble::unknown("the result could not be written", error.to_string()))
 }
 
-fn selected(only: &[String]) -> Result<Vec<&'static Saboteur>, Trouble> {
+/// Breaks every answer of a clean run in every plain way, one at a time, and writes which parts noticed each.
+///
+/// # Errors
+/// As [`run`].
+pub async fn answers(zot: Zot, around: &Surroundings, out: &mut dyn Write) -> Result<Exit, Trouble> {
+    let start = Instant::now();
+    let intent = Arc::new(Intent::default());
+    let config = builtin::config(zot.metrics_key(&around.program).await?);
+    let run = Runs { lab: lab_spec(zot, config, &intent, around)?, intent, around };
+    let outcomes = run.outcomes(&run.lab).await?;
+    let clean = by_part(&outcomes);
+    let evidence: Vec<_> =
+        outcomes.iter().flat_map(|outcome| &outcome.parts).flat_map(|part| part.record.evidence()).collect();
+    let mutants = answers::mutants(&evidence);
+    let all = mutants.len();
+    let mut found = stream::iter(mutants.into_iter().map(async |mutant| {
+        let verdicts = run.verdicts(&run.lab.with(&[Fault::Proxy(mutant.rule())])).await;
+        (mutant, verdicts)
+    }))
+    .buffered(bounds::LABS);
+    let mut unnoticed = 0;
+    while let Some((mutant, verdicts)) = found.next().await {
+        let moved: Vec<String> = match verdicts {
+            Ok(verdicts) => verdicts
+                .into_iter()
+                .filter(|(part, (verdict, _))| clean.get(part).is_none_or(|(before, _)| before != verdict))
+                .map(|(part, (verdict, _))| format!("{part} {}", verdict.word()))
+                .collect(),
+            Err(trouble) => vec![format!("no lab: {trouble}")],
+        };
+        unnoticed += usize::from(moved.is_empty());
+        let told = if moved.is_empty() { "unnoticed".to_owned() } else { moved.join(", ") };
+        error::written(writeln!(out, "{mutant}: {told}").and_then(|()| out.flush()))?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    error::written(writeln!(out, "\n{unnoticed} of {all} broken answers unnoticed, {seconds:.1} s"))?;
+    Ok(Exit::Good)
+}
+
+fn selected(only: &[String]) -> Result<Vec<World>, Trouble> {
     let mut globs = Vec::new();
     for pattern in only {
         let glob = Glob::new(pattern)
             .map_err(|error| Trouble::usage(format!("`{pattern}` is no name and no glob"), error.to_string()))?;
         let glob = glob.compile_matcher();
-        if !catalogue::saboteurs().any(|saboteur| glob.is_match(saboteur.name)) {
-            let known: Vec<&str> = catalogue::saboteurs().map(|saboteur| saboteur.name).collect();
+        if !World::all().any(|world| glob.is_match(world.name())) {
+            let known: Vec<&str> = World::all().map(World::name).collect();
             return Err(Trouble::usage(
-                format!("`{pattern}` matches no saboteur"),
+                format!("`{pattern}` matches no saboteur and no variation"),
                 crate::settings::nearest(pattern, &known),
             )
             .cure("`zot-verify explain ID` names those of a check"));
         }
         globs.push(glob);
     }
-    let wanted = |saboteur: &&Saboteur| globs.is_empty() || globs.iter().any(|glob| glob.is_match(saboteur.name));
-    Ok(catalogue::saboteurs().filter(wanted).collect())
+    let wanted = |world: &World| globs.is_empty() || globs.iter().any(|glob| glob.is_match(world.name()));
+    Ok(World::all().filter(wanted).collect())
 }
 
 /// Names a world by the faults that it has; they are static, so their rendering is stable.
@@ -92,19 +187,19 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// The worlds that saboteurs are compared with. In none of them may anything be broken, or what they turn be unseen.
-    async fn clean(&self, saboteurs: &[&Saboteur]) -> Result<BTreeMap<String, Verdicts>, Trouble> {
+    /// The worlds that others are compared with. In none of them may anything be broken, or what they turn be unseen.
+    async fn clean(&self, compared: &[World]) -> Result<BTreeMap<String, Verdicts>, Trouble> {
         let mut worlds = BTreeMap::new();
-        let given = saboteurs.iter().map(|saboteur| saboteur.given);
+        let given = compared.iter().map(|world| world.given());
         for faults in std::iter::once(&[][..]).chain(given) {
             if worlds.contains_key(&key(faults)) {
                 continue;
             }
             let verdicts = self.verdicts(&self.lab.with(faults)).await?;
-            let turned: Vec<&str> = saboteurs
+            let turned: Vec<&str> = compared
                 .iter()
-                .filter(|saboteur| key(saboteur.given) == key(faults))
-                .flat_map(|saboteur| saboteur.turns.iter().map(|(part, _)| *part))
+                .filter(|world| key(world.given()) == key(faults))
+                .flat_map(|world| world.turns().iter().map(|(part, _)| *part))
                 .collect();
             let bad = verdicts.iter().find(|(part, (verdict, _))| match verdict {
                 Verdict::Pass | Verdict::Warn => false,
@@ -123,16 +218,19 @@ impl Runs<'_> {
         Ok(worlds)
     }
 
-    async fn against(&self, saboteur: &'static Saboteur, clean: &BTreeMap<String, Verdicts>) -> Caught {
-        let faults = [saboteur.given, saboteur.faults].concat();
-        let complaints = match self.verdicts(&self.lab.with(&faults)).await {
-            Ok(found) => compare(saboteur, &clean[&key(saboteur.given)], &found),
+    async fn beside(&self, world: World, clean: &BTreeMap<String, Verdicts>) -> Compared {
+        let complaints = match self.verdicts(&self.lab.with(&world.faults())).await {
+            Ok(found) => compare(world, &clean[&key(world.given())], &found),
             Err(trouble) => vec![format!("its lab did not run: {trouble}")],
         };
-        Caught { saboteur, complaints }
+        Compared { world, complaints }
     }
 
     async fn verdicts(&self, spec: &LabSpec) -> Result<Verdicts, Trouble> {
+        self.outcomes(spec).await.map(|outcomes| by_part(&outcomes))
+    }
+
+    async fn outcomes(&self, spec: &LabSpec) -> Result<Vec<CheckOutcome>, Trouble> {
         let plan = Plan::make(&[], &[], Permissions::LAB, &self.intent)?;
         let session = Session::lab(spec, Arc::clone(&self.intent), self.around).await?;
         let (end, listen) = watch::channel(End::Open);
@@ -140,7 +238,7 @@ impl Runs<'_> {
         let outcomes = session.run(&plan, listen, |_| ()).await;
         timer.abort();
         session.close().await?;
-        Ok(by_part(&outcomes))
+        Ok(outcomes)
     }
 }
 
@@ -149,14 +247,14 @@ fn by_part(outcomes: &[CheckOutcome]) -> Verdicts {
     parts.map(|(check, part)| (check.part_id(part.part), (part.verdict, part.reason.clone()))).collect()
 }
 
-/// Everything that is not as the saboteur says: turned parts have exactly the named verdict, blinded ones are error or
+/// Everything that is not as it should be: turned parts have exactly the named verdict, blinded ones are error or
 /// skipped, and nothing else has moved.
-fn compare(saboteur: &Saboteur, clean: &Verdicts, found: &Verdicts) -> Vec<String> {
+fn compare(world: World, clean: &Verdicts, found: &Verdicts) -> Vec<String> {
     let mut complaints = Vec::new();
     for (part, (verdict, reason)) in found {
         let before = clean.get(part).map(|(verdict, _)| *verdict);
-        let turned = saboteur.turns.iter().find(|(turned, _)| turned == part).map(|(_, verdict)| *verdict);
-        let blind = saboteur.blinds(part, catalogue::part(part).map_or(&[], |known| known.needs));
+        let turned = world.turns().iter().find(|(turned, _)| turned == part).map(|(_, verdict)| *verdict);
+        let blind = world.blinds(part);
         let wanted = match turned {
             Some(wanted) => *verdict == wanted,
             None if blind => matches!(verdict, Verdict::Error | Verdict::Skipped),
@@ -176,41 +274,46 @@ fn compare(saboteur: &Saboteur, clean: &Verdicts, found: &Verdicts) -> Vec<Strin
 fn report(
     out: &mut dyn Write,
     zot: &str,
-    caught: &[Caught],
+    compared: &[Compared],
     clean: &Verdicts,
     labs: usize,
     start: Instant,
 ) -> io::Result<Exit> {
     let green = Style::new().bold().fg_color(Some(AnsiColor::Green.into()));
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-    for result in caught {
-        let turned = result.saboteur.turns.len();
+    for result in compared {
+        let (good, bad, turned) = match result.world {
+            World::Bad(saboteur) => ("caught", "missed", format!("{} turned", saboteur.turns.len())),
+            World::Good(_) => ("steady", "alarm ", "nothing moved".to_owned()),
+        };
         if result.complaints.is_empty() {
-            writeln!(out, "{green}caught{green:#}  {:<42} {turned} turned", result.saboteur.name)?;
+            writeln!(out, "{green}{good}{green:#}  {:<42} {turned}", result.world.name())?;
         } else {
-            writeln!(out, "{red}missed{red:#}  {}", result.saboteur.name)?;
+            writeln!(out, "{red}{bad}{red:#}  {}", result.world.name())?;
             for complaint in &result.complaints {
                 writeln!(out, "          {complaint}")?;
             }
         }
     }
-    let missed = caught.iter().filter(|result| !result.complaints.is_empty()).count();
-    let turned: std::collections::BTreeSet<&str> = caught
-        .iter()
-        .filter(|result| result.complaints.is_empty())
-        .flat_map(|result| result.saboteur.turns.iter().map(|(part, _)| *part))
-        .collect();
+    let as_announced = || compared.iter().filter(|result| result.complaints.is_empty());
+    let (bad, good): (Vec<World>, Vec<World>) =
+        compared.iter().map(|result| result.world).partition(|world| matches!(world, World::Bad(_)));
+    let caught = as_announced().filter(|result| matches!(result.world, World::Bad(_))).count();
+    let steady = as_announced().count() - caught;
+    let turned: BTreeSet<&str> =
+        as_announced().flat_map(|result| result.world.turns()).map(|(part, _)| *part).collect();
     writeln!(
         out,
-        "\n{zot}: {} of {} saboteurs caught, nothing else moved in those; {} of {} parts seen to turn; {labs} labs, {:.1} s",
-        caught.len() - missed,
-        caught.len(),
+        "\n{zot}: {caught} of {} saboteurs caught, nothing else moved in those; {} of {} parts seen to turn; \
+        {steady} of {} harmless variations moved nothing; {labs} labs, {:.1} s",
+        bad.len(),
         turned.len(),
         clean.len(),
+        good.len(),
         start.elapsed().as_secs_f64()
     )?;
     out.flush()?;
-    Ok(if missed == 0 { Exit::Good } else { Exit::Failed })
+    Ok(if caught + steady == compared.len() { Exit::Good } else { Exit::Failed })
 }
 
 #[cfg(test)]
@@ -218,7 +321,8 @@ mod tests {
     use super::*;
 
     const PART: &str = "a.b/c";
-    const SABOTEUR: Saboteur = crate::check::saboteur!("s", &[], &[(PART, Verdict::Fail)], &["a.b/blind"]);
+    static SABOTEUR: Saboteur = crate::check::saboteur!("s", &[], &[(PART, Verdict::Fail)], &["a.b/blind"]);
+    static VARIATION: Variation = Variation { name: "v", faults: &[] };
 
     fn verdicts(parts: &[(&str, Verdict)]) -> Verdicts {
         parts.iter().map(|(part, verdict)| ((*part).to_owned(), (*verdict, String::new()))).collect()
@@ -229,7 +333,12 @@ mod tests {
         use Verdict::{Error, Fail, Pass, Skipped, Warn};
         let clean = verdicts(&[(PART, Pass), ("a.b/blind", Pass), ("a.b/other", Warn)]);
         let after = |part, blind, other| {
-            compare(&SABOTEUR, &clean, &verdicts(&[(PART, part), ("a.b/blind", blind), ("a.b/other", other)])).len()
+            compare(
+                World::Bad(&SABOTEUR),
+                &clean,
+                &verdicts(&[(PART, part), ("a.b/blind", blind), ("a.b/other", other)]),
+            )
+            .len()
         };
         assert_eq!(after(Fail, Skipped, Warn), 0);
         assert_eq!(after(Fail, Pass, Warn), 1, "blinded, and it judged all the same");
@@ -238,5 +347,14 @@ mod tests {
         assert_eq!(after(Error, Skipped, Warn), 1, "an error is no catch");
         assert_eq!(after(Fail, Fail, Warn), 1, "blinded is not turned");
         assert_eq!(after(Fail, Skipped, Pass), 1, "something else moved");
+    }
+    #[test]
+    fn nothing_moves_in_a_harmless_world() {
+        let clean = verdicts(&[(PART, Verdict::Pass)]);
+        let after = |verdict| compare(World::Good(&VARIATION), &clean, &verdicts(&[(PART, verdict)])).len();
+        assert_eq!(after(Verdict::Pass), 0);
+        for moved in [Verdict::Fail, Verdict::Warn, Verdict::Error, Verdict::Skipped] {
+            assert_eq!(after(moved), 1);
+        }
     }
 }

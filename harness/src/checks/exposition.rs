@@ -1,4 +1,4 @@
-//! A strict reader of the Prometheus text format 0.0.4.
+//! A strict reader of the Prometheus text format 0.0.4, and of as much of OpenMetrics 1.0 as tells the same.
 //!
 //! It refuses whatever <https://prometheus.io/docs/instrumenting/exposition_formats/> forbids, also where Prometheus
 //! itself is lenient: what it accepts, every scraper understands. Names are those of the classic grammar; quoted UTF-8
@@ -95,14 +95,39 @@ impl Sample {
     }
 }
 
-/// Reads a text of the format 0.0.4.
+/// How metrics are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// The Prometheus text format 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0, which scrapers prefer where they are offered both.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The format that a `Content-Type` names.
+    #[must_use]
+    pub fn of(media_type: &str) -> Option<Self> {
+        let name = media_type.split(';').next().unwrap_or_default().trim();
+        match name.to_ascii_lowercase().as_str() {
+            "text/plain" => Some(Self::Prometheus),
+            "application/openmetrics-text" => Some(Self::OpenMetrics),
+            _ => None,
+        }
+    }
+}
+
+/// Reads metrics of the format.
 ///
 /// # Errors
 /// The first rule that it breaks, of those of the page named above: names, labels, escapes, values, timestamps; `HELP`
 /// and `TYPE` at most once and before the samples; each family in one group; no series twice; buckets and quantiles in
-/// order; histograms whole, their buckets cumulative and the last equal to the count; a line feed at the end.
-pub fn parse(text: &str) -> Result<Exposition, Malformed> {
-    let mut reader = Reader::default();
+/// order; histograms whole, their buckets cumulative and the last equal to the count; a line feed at the end. In
+/// OpenMetrics the last line is `# EOF`; exemplars are not looked at, and a counter's family is told under the name of its
+/// total, as Prometheus does.
+pub fn parse(text: &str, format: Format) -> Result<Exposition, Malformed> {
+    let open = format == Format::OpenMetrics;
+    let mut reader = Reader { open, ..Reader::default() };
     for (index, line) in text.split_inclusive('\n').enumerate() {
         reader.line = index + 1;
         line.strip_suffix('\n')
@@ -110,11 +135,17 @@ pub fn parse(text: &str) -> Result<Exposition, Malformed> {
             .and_then(|line| reader.read(line))
             .map_err(|why| Malformed { line: index + 1, why })?;
     }
+    if open && !text.ends_with("# EOF\n") {
+        let why = "the text does not end with `# EOF`: it seems cut".to_owned();
+        return Err(Malformed { line: reader.line, why });
+    }
     reader.finish()
 }
 
 #[derive(Default)]
 struct Reader {
+    /// Whether it is OpenMetrics.
+    open: bool,
     /// The number of the line at hand.
     line: usize,
     families: Vec<Family>,
@@ -165,6 +196,8 @@ impl Reader {
                 "histogram" => Kind::Histogram,
                 "summary" => Kind::Summary,
                 "untyped" => Kind::Untyped,
+                "unknown" | "gaugehistogram" if self.open => Kind::Untyped,
+                "info" | "stateset" if self.open => Kind::Gauge,
                 other => return Err(format!("the TYPE of {name} is {}, which is none", quoted(other))),
             };
         }
@@ -182,9 +215,11 @@ impl Reader {
             Some(rest) => read_labels(rest)?,
             None => (Vec::new(), rest),
         };
+        let rest = rest.split_once(" # ").filter(|_| self.open).map_or(rest, |(value, _exemplar)| value);
         let (value, timestamp) = token(rest.trim_start_matches(BLANKS));
         let value = number(value).ok_or_else(|| format!("the value of {name} is {}, no number", quoted(value)))?;
-        if !timestamp.is_empty() && timestamp.parse::<i64>().is_err() {
+        let is_time = |time: &str| if self.open { number(time).is_some() } else { time.parse::<i64>().is_ok() };
+        if !timestamp.is_empty() && !is_time(timestamp) {
             return Err(format!("after the value of {name} stands {}, no timestamp", quoted(timestamp)));
         }
 
@@ -204,10 +239,17 @@ impl Reader {
 
     /// The family that a sample belongs to: the last one, or a new one.
     fn owner_of(&mut self, sample: &str) -> Result<usize, String> {
-        let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| sample.strip_suffix(suffix));
-        let parent = base.filter(|base| {
+        let (base, suffix) = sample.rfind('_').map_or((sample, ""), |at| sample.split_at(at));
+        let parent = Some(base).filter(|base| {
             let kind = self.owners.get(*base).map(|&owner| self.families[owner].kind);
-            kind == Some(Kind::Histogram) || kind == Some(Kind::Summary) && !sample.ends_with("_bucket")
+            match suffix {
+                "_bucket" => kind == Some(Kind::Histogram),
+                "_sum" | "_count" => matches!(kind, Some(Kind::Histogram | Kind::Summary)),
+                "_total" => self.open && kind == Some(Kind::Counter),
+                "_created" => self.open && matches!(kind, Some(Kind::Counter | Kind::Histogram | Kind::Summary)),
+                "_info" => self.open && kind == Some(Kind::Gauge),
+                _ => false,
+            }
         });
         let owner = self.group_of(parent.unwrap_or(sample))?;
         self.owners.insert(sample.to_owned(), owner);
@@ -241,7 +283,11 @@ impl Reader {
                 Kind::Counter | Kind::Gauge | Kind::Untyped => {}
             }
         }
-        Ok(Exposition { families: self.families })
+        let mut families = self.families;
+        for family in families.iter_mut().filter(|family| self.open && family.kind == Kind::Counter) {
+            family.name.push_str("_total");
+        }
+        Ok(Exposition { families })
     }
 }
 
@@ -339,6 +385,7 @@ fn number(text: &str) -> Option<f64> {
 fn check_shape(family: &Family, sample: &Sample) -> Result<(), String> {
     let (label, bare) = match (family.kind, sample.name.strip_prefix(&family.name).unwrap_or_default()) {
         (Kind::Histogram, "") => return Err(format!("{} is a histogram and has a sample without suffix", family.name)),
+        (Kind::Histogram | Kind::Summary, "_created") => return Ok(()),
         (Kind::Histogram, "_bucket") => ("le", false),
         (Kind::Histogram, _) => ("le", true),
         (Kind::Summary, suffix) => ("quantile", !suffix.is_empty()),

@@ -4,7 +4,7 @@ mod saboteurs;
 
 use std::sync::Arc;
 
-use super::exposition::{self, Exposition, Family, Kind};
+use super::exposition::{self, Exposition, Family, Format, Kind, Malformed};
 use super::{expect, version};
 use crate::bench::Bench;
 use crate::bounds;
@@ -63,7 +63,7 @@ async fn scrape(bench: &Bench) -> Result<Arc<Exchange>, Halt> {
 
 /// The request for the metrics; a registry with many repositories has many.
 fn metrics(bench: &Bench) -> Request {
-    Request::get(bench.deployment.metrics_path.clone()).capped(bounds::METRICS)
+    Request::get(bench.deployment.metrics_path.clone()).capped(bounds::METRICS).following()
 }
 
 fn readable(bench: &Bench) -> String {
@@ -102,24 +102,29 @@ async fn shared(bench: &Bench) -> Result<Arc<Exchange>, Halt> {
 /// The shared scrape, parsed; for parts that do not judge its form.
 async fn parsed(bench: &Bench) -> Result<(Arc<Exchange>, Exposition), Halt> {
     let exchange = shared(bench).await?;
-    let text = exchange.text().unwrap_or_default();
-    let metrics = exposition::parse(text).map_err(|_| Halt::Skip("needs metrics that can be parsed".into()))?;
+    let metrics = read(&exchange).map_err(|_| Halt::Skip("needs metrics that can be parsed".into()))?;
     if metrics.families.is_empty() {
         return Err(Halt::Skip("needs metrics that are not empty".into()));
     }
     Ok((exchange, metrics))
 }
 
+/// The metrics, in the format that their answer names.
+fn read(exchange: &Exchange) -> Result<Exposition, Malformed> {
+    let format = exchange.header("content-type").and_then(Format::of).unwrap_or(Format::Prometheus);
+    exposition::parse(exchange.text().unwrap_or("\u{fffd}"), format)
+}
+
 async fn valid(bench: Bench) -> Judged {
     let exchange = shared(&bench).await?;
     let line = exchange.line(bench.wire.redactor());
     let media_type = exchange.header("content-type").unwrap_or_default();
-    if !media_type.starts_with("text/plain") {
+    if Format::of(media_type).is_none() {
         let expected = format!("{line} has Content-Type text/plain, as the Prometheus text format");
         return Err(Breach::new(expected, format!("`{media_type}`"), &exchange).into());
     }
     let expected = format!("{line} answers the Prometheus text format");
-    let metrics = exposition::parse(exchange.text().unwrap_or("\u{fffd}")).map_err(|malformed| {
+    let metrics = read(&exchange).map_err(|malformed| {
         Breach::new(&*expected, format!("line {}: {}", malformed.line, malformed.why), &exchange)
     })?;
     if metrics.families.is_empty() {
@@ -160,7 +165,7 @@ async fn settled(bench: &Bench) -> Result<(Arc<Exchange>, Exposition), Halt> {
     while bench.intent.families.iter().any(|name| there(&metrics, name).is_none()) && patience.another_look().await {
         exchange = bench.wire.send(self::metrics(bench)).await?;
         expect::status(&exchange, 200, bench.wire.redactor())?;
-        metrics = exposition::parse(exchange.text().unwrap_or_default()).map_err(|malformed| {
+        metrics = read(&exchange).map_err(|malformed| {
             let observed = format!("line {}: {}", malformed.line, malformed.why);
             Breach::new("every scrape can be parsed", observed, &exchange)
         })?;
@@ -190,7 +195,7 @@ async fn alive(bench: Bench) -> Judged {
     let before = metrics.sum(REQUESTS);
     let second = scrape(&bench).await?;
     expect::status(&second, 200, bench.wire.redactor())?;
-    let after = exposition::parse(second.text().unwrap_or_default()).ok().and_then(|metrics| metrics.sum(REQUESTS));
+    let after = read(&second).ok().and_then(|metrics| metrics.sum(REQUESTS));
     match (before, after) {
         (Some(before), Some(after)) if after > before => {
             Ok(Proof::of(format!("{REQUESTS} rose from {before} to {after}"), &second).and(&first))
@@ -210,7 +215,7 @@ async fn no_secrets(bench: Bench) -> Judged {
         return Err(Halt::Skip("needs metrics that are text, and not empty".into()));
     };
     let redactor = bench.wire.redactor();
-    if let Some(label) = exposition::parse(text).ok().as_ref().and_then(|metrics| telling(metrics, redactor)) {
+    if let Some(label) = read(&exchange).ok().as_ref().and_then(|metrics| telling(metrics, redactor)) {
         let observed = format!("a label `{label}` that holds one");
         return Err(Breach::new("no key, password or token in the metrics", observed, &exchange).into());
     }

@@ -210,7 +210,7 @@ async fn missing(bench: Bench) -> Judged {
     let upstream = format!("{NAMESPACE}/missing-zot-verify");
     let repository = pulling::mirror(&bench)?.repository(&upstream);
     let redactor = bench.wire.redactor();
-    let answer = bench.wire.send(Request::get(format!("/v2/{repository}/manifests/{TAG}"))).await?;
+    let answer = bench.wire.send(Request::get(format!("/v2/{repository}/manifests/{TAG}")).following()).await?;
     expect::status(&answer, 404, redactor)?;
     let listed = bench.wire.send(Request::get(format!("/v2/{repository}/tags/list"))).await?;
     let tags = listed.json().and_then(|body| body.get("tags").and_then(Value::as_array).cloned()).unwrap_or_default();
@@ -226,8 +226,8 @@ async fn missing(bench: Bench) -> Judged {
 async fn own(bench: Bench) -> Judged {
     let meter = in_lab(&bench, "counts what the upstream was asked")?;
     pulling::mirror(&bench)?;
-    let there = bench.wire.send(Request::get(format!("/v2/{OWN}/manifests/{TAG}"))).await?;
-    let gone = bench.wire.send(Request::get(format!("/v2/{OWN}/manifests/no-such-tag"))).await?;
+    let there = bench.wire.send(Request::get(format!("/v2/{OWN}/manifests/{TAG}")).following()).await?;
+    let gone = bench.wire.send(Request::get(format!("/v2/{OWN}/manifests/no-such-tag")).following()).await?;
     let reading = meter.read(OWN).await?;
     if let Some(asked) = reading.requests.first() {
         let expected = format!("the upstream is not asked for {OWN}, an own repository");

@@ -186,7 +186,7 @@ async fn unpacked(bench: Bench) -> Judged {
     let (walk, image) = (pull::walk(&bench, Stage::Later).await?, bench.image()?);
     let ask = |method| {
         let request = Request::new(method, image.manifest_path()).header("accept", pull::ACCEPT);
-        bench.wire.send(request.header("user-agent", GO).header("accept-encoding", "gzip"))
+        bench.wire.send(request.header("user-agent", GO).header("accept-encoding", "gzip").following())
     };
     let (get, head) = (ask(Method::GET).await?, ask(Method::HEAD).await?);
     let redactor = bench.wire.redactor();
@@ -223,7 +223,7 @@ async fn range(bench: Bench) -> Judged {
         return Err(Halt::Skip(format!("needs an image whose configuration is of common size, not {}", blob.size)));
     }
     let path = format!("/v2/{}/blobs/{}", image.repository, blob.digest);
-    let ask = |request: Request| bench.wire.send(request.header("user-agent", GO));
+    let ask = |request: Request| bench.wire.send(request.header("user-agent", GO).following());
     let whole = ask(Request::get(&path)).await?;
     let Some(text) = whole.text().filter(|_| whole.digest() == &blob.digest) else {
         return Err(Halt::Skip("needs a blob that is what its digest names".into()));

@@ -4,7 +4,6 @@ mod saboteurs;
 
 use std::sync::Arc;
 
-use http::Method;
 use serde_json::Value;
 use zot_verify_model::{Digest, image};
 
@@ -209,7 +208,7 @@ async fn layers(bench: Bench) -> Judged {
         } else {
             asked += 1;
             let path = format!("/v2/{}/blobs/{}", image.repository, layer.digest);
-            let exchange = bench.wire.send(Request::head(path)).await?;
+            let exchange = bench.wire.send(Request::head(path).following()).await?;
             expect::status(&exchange, 200, bench.wire.redactor())?;
             expect::digest_header(&exchange, &layer.digest, bench.wire.redactor())?;
             length_is(&exchange, layer.size, bench.wire.redactor())?;
@@ -227,13 +226,13 @@ async fn layers(bench: Bench) -> Judged {
 
 async fn head(bench: Bench) -> Judged {
     let (walk, image) = (walk(&bench, Stage::Later).await?, bench.image()?);
-    let tag = bench.wire.send(Request::head(image.manifest_path()).header("accept", ACCEPT)).await?;
+    let tag = bench.wire.send(Request::head(image.manifest_path()).header("accept", ACCEPT).following()).await?;
     same_as_get(&tag, &walk.top, &bench)?;
     let path = format!("/v2/{}/manifests/{}", image.repository, walk.manifest_digest);
-    let manifest = bench.wire.send(Request::head(path).header("accept", ACCEPT)).await?;
+    let manifest = bench.wire.send(Request::head(path).header("accept", ACCEPT).following()).await?;
     same_as_get(&manifest, &walk.manifest, &bench)?;
     let path = format!("/v2/{}/blobs/{}", image.repository, walk.config.digest);
-    let blob = bench.wire.send(Request::head(path)).await?;
+    let blob = bench.wire.send(Request::head(path).following()).await?;
     let redactor = bench.wire.redactor();
     expect::status(&blob, 200, redactor)?;
     expect::digest_header(&blob, &walk.config.digest, redactor)?;
@@ -268,12 +267,12 @@ pub(super) fn length_is(head: &Arc<Exchange>, wanted: u64, redactor: &Redactor) 
 }
 
 async fn fetch_tag(bench: &Bench, image: &ImageName) -> Result<Arc<Exchange>, Halt> {
-    Ok(bench.wire.send(Request::get(image.manifest_path()).header("accept", ACCEPT)).await?)
+    Ok(bench.wire.send(Request::get(image.manifest_path()).header("accept", ACCEPT).following()).await?)
 }
 
 async fn fetch_blob(bench: &Bench, image: &ImageName, blob: &Descriptor) -> Result<Arc<Exchange>, Halt> {
     let path = format!("/v2/{}/blobs/{}", image.repository, blob.digest);
-    let exchange = bench.wire.send(Request::new(Method::GET, path).streamed(blob.size)).await?;
+    let exchange = bench.wire.send(Request::get(path).streamed(blob.size).following()).await?;
     let redactor = bench.wire.redactor();
     expect::status(&exchange, 200, redactor)?;
     expect::digest(&exchange, &blob.digest, redactor)?;
@@ -354,7 +353,7 @@ async fn ask_for_tag(bench: &Bench) -> Result<(Arc<Exchange>, Value), Halt> {
 
 async fn fetch_manifest(bench: &Bench, digest: &Digest) -> Result<Arc<Exchange>, Halt> {
     let path = format!("/v2/{}/manifests/{digest}", bench.image()?.repository);
-    Ok(bench.wire.send(Request::get(path).header("accept", ACCEPT)).await?)
+    Ok(bench.wire.send(Request::get(path).header("accept", ACCEPT).following()).await?)
 }
 
 /// The media type in the header is the one that the document gives itself (image-spec, `mediaType`).

@@ -185,7 +185,7 @@ fn open_to_anybody(breach: Breach, door: &Door) -> Breach {
 async fn watched(bench: &Bench, door: &Door, aim: &Aim) -> Result<Vec<Arc<Exchange>>, Halt> {
     let mut seen = Vec::new();
     for request in (door.watch)(aim) {
-        seen.push(bench.wire.send(request).await?);
+        seen.push(bench.wire.send(request.following()).await?);
     }
     Ok(seen)
 }

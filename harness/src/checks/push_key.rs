@@ -268,7 +268,7 @@ async fn read_back(bench: Bench) -> Judged {
 }
 
 async fn read_blob(bench: &Bench, repository: &str, blob: &Blob) -> Result<Arc<Exchange>, Halt> {
-    let answer = bench.wire.send(Request::get(format!("/v2/{repository}/blobs/{}", blob.digest))).await?;
+    let answer = bench.wire.send(Request::get(format!("/v2/{repository}/blobs/{}", blob.digest)).following()).await?;
     expect::status(&answer, 200, bench.wire.redactor())?;
     expect::digest(&answer, &blob.digest, bench.wire.redactor())?;
     Ok(answer)

@@ -158,6 +158,7 @@ pub fn put(repository: &str, reference: &str, manifest: &Blob, by: &Account) -> 
 pub fn read(repository: &str, reference: &str) -> Request {
     Request::get(format!("/v2/{repository}/manifests/{reference}"))
         .header("accept", format!("{}, {}", image::MANIFEST, image::INDEX))
+        .following()
 }
 
 /// Anybody reads the manifest that has this digest.

@@ -298,9 +298,12 @@ pub struct SelfTestArgs {
     /// `image` (the published release, in a container) or `image:REF`
     #[arg(long, value_name = "ZOT", default_value = "auto")]
     pub zot: String,
-    /// Only these saboteurs, names or globs
+    /// Only these saboteurs and harmless variations, names or globs
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
+    /// Instead break every answer of a clean run in every plain way, one at a time, and show who notices
+    #[arg(long, conflicts_with = "only")]
+    pub answers: bool,
 }
 
 /// A variable that switches something on. What is empty does not: a CI job hands on what is missing as an empty string.

@@ -23,6 +23,8 @@ pub struct Exchange {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) kept: Bytes,
+    /// The whole body as it is read, where all of it was kept and it can be.
+    pub(super) plain: Option<Bytes>,
     pub(super) length: u64,
     pub(super) digest: Digest,
     pub(super) duration: Duration,
@@ -79,17 +81,13 @@ impl Exchange {
     /// The body as text, where all of it was kept and it is UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        self.whole().and_then(|bytes| std::str::from_utf8(bytes).ok())
+        self.plain.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
     /// The body as JSON, where it is.
     #[must_use]
     pub fn json(&self) -> Option<Value> {
-        self.whole().and_then(|bytes| serde_json::from_slice(bytes).ok())
-    }
-
-    fn whole(&self) -> Option<&Bytes> {
-        (self.length == self.kept.len() as u64).then_some(&self.kept)
+        self.plain.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok())
     }
 
     /// The method and the path, as people speak of a request: `GET /v2/_catalog`.
@@ -108,7 +106,7 @@ impl Exchange {
             request_headers: shown(&self.request_headers, redactor),
             status: self.status.as_u16(),
             response_headers: shown(&self.headers, redactor),
-            body_excerpt: excerpt(&self.kept, redactor),
+            body_excerpt: excerpt(self.plain.as_ref().unwrap_or(&self.kept), redactor),
             body_sha256: self.digest.hex().to_owned(),
             duration_ms: u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
             curl: self.curl(redactor),

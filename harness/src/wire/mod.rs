@@ -6,8 +6,10 @@ mod connection;
 pub mod door;
 mod error;
 mod exchange;
+mod follow;
 mod held;
 mod hosts;
+mod packed;
 pub mod persona;
 pub mod redaction;
 mod request;
@@ -152,11 +154,7 @@ impl Wire {
         self.transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sends a request and reads the whole answer.
-    ///
-    /// # Errors
-    /// [`WireError`] when there was no complete answer: no connection, no time left, or a body cut short or too long.
-    pub async fn send(&self, request: Request) -> Result<Arc<Exchange>, WireError> {
+    async fn send_once(&self, request: Request) -> Result<Arc<Exchange>, WireError> {
         let _permit = self.shared.in_flight.acquire().await;
         let exchange = self.shared.send(request).await?;
         Ok(self.note(exchange))
@@ -315,7 +313,10 @@ impl Reading {
 
 impl Outgoing {
     fn answered(self, status: StatusCode, headers: HeaderMap, body: Reading, start: Instant) -> Exchange {
+        let kept = body.kept.freeze();
+        let whole = body.length == kept.len() as u64;
         Exchange {
+            plain: whole.then(|| packed::unpacked(&headers, &kept)).flatten(),
             method: self.request.method,
             url: self.url,
             request_headers: self.headers,
@@ -323,7 +324,7 @@ impl Outgoing {
             request_body: self.request.body,
             status,
             headers,
-            kept: body.kept.freeze(),
+            kept,
             length: body.length,
             digest: Digest::from_hash(&body.hash.finalize()),
             duration: start.elapsed(),

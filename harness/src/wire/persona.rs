@@ -218,6 +218,7 @@ impl Persona {
     }
 
     fn authorized(&self, request: Request, challenged: bool) -> Request {
+        let request = request.following();
         if self.empty_basic && challenged { request.header("authorization", "Basic Og==") } else { request }
     }
 }

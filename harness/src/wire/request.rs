@@ -7,7 +7,8 @@ use zot_verify_model::Account;
 
 use crate::bounds;
 
-/// A request before it is sent. Nothing is followed, retried or added behind the check's back.
+/// A request before it is sent. Nothing is followed unless it says so, nothing is retried, and nothing
+/// added behind the check's back.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub(super) method: Method,
@@ -17,6 +18,8 @@ pub struct Request {
     pub(super) body: Option<Bytes>,
     pub(super) kept: usize,
     pub(super) cap: u64,
+    /// Whether a redirect within the registry is followed.
+    pub(super) follows: bool,
 }
 
 /// Where a request goes.
@@ -61,13 +64,28 @@ impl Request {
 
     fn to(method: Method, target: Target) -> Self {
         let kept = usize::try_from(bounds::BODY).unwrap_or(usize::MAX);
-        Self { method, target, headers: Vec::new(), account: None, body: None, kept, cap: bounds::BODY }
+        Self { method, target, headers: Vec::new(), account: None, body: None, kept, cap: bounds::BODY, follows: false }
+    }
+
+    /// The same request at another place of the same registry, which is at `registry`; nothing where that is outside it.
+    pub(super) fn moved(self, to: &Url, registry: &Url) -> Option<Self> {
+        let path = to.path().strip_prefix(registry.path().trim_end_matches('/'))?;
+        let query = to.query().map_or_else(String::new, |query| format!("?{query}"));
+        Some(Self { target: Target::Path(format!("{path}{query}")), ..self })
     }
 
     /// Adds a header field. A `User-Agent` replaces zot-verify's own.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Follows redirects within the registry, as every client does where it only reads content. One that leads elsewhere
+    /// is the answer: whoever stands there is not what is checked, and gets no request.
+    #[must_use]
+    pub fn following(mut self) -> Self {
+        self.follows = true;
         self
     }
 

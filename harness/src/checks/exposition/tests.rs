@@ -22,6 +22,10 @@ app_size_count 2
 app:odd_one -.5
 "#;
 
+fn parse(text: &str) -> Result<Exposition, Malformed> {
+    super::parse(text, Format::Prometheus)
+}
+
 fn why(text: &str) -> String {
     parse(text).expect_err(text).to_string()
 }
@@ -236,4 +240,26 @@ proptest! {
     fn anything_is_answered_without_panic(text in any::<String>(), near in "[a{}=\"\\\\,# \n1]{0,30}") {
         let _ = (parse(&text), parse(&near));
     }
+}
+
+#[test]
+fn open_metrics_tell_the_same_under_the_same_names() {
+    let open = |text: &str| super::parse(text, Format::OpenMetrics);
+    let text = "# HELP a A.\n# TYPE a counter\n# UNIT a seconds\na_total{b=\"c # d\"} 1 # {trace=\"x\"} 1 1.5\na_created 1.5e9\n\
+        # TYPE b gauge\nb 2 1700000000.5\n# TYPE c unknown\nc 3\n# TYPE d info\nd_info{v=\"1\"} 1\n# EOF\n";
+    let read = open(text).unwrap();
+    let names: Vec<&str> = read.families.iter().map(|family| family.name.as_str()).collect();
+    assert_eq!(names, ["a_total", "b", "c", "d"]);
+    assert_eq!((read.sum("a_total"), read.sum("b")), (Some(1.0), Some(2.0)));
+    assert!(parse(text).is_err(), "a Prometheus text has neither exemplars nor times with fractions");
+    let cut = open("# TYPE b gauge\nb 2\n").unwrap_err().to_string();
+    assert_eq!(cut, "line 2: the text does not end with `# EOF`: it seems cut");
+}
+
+#[test]
+fn a_media_type_names_the_format() {
+    assert_eq!(Format::of("text/plain; version=0.0.4; charset=utf-8"), Some(Format::Prometheus));
+    assert_eq!(Format::of("application/OpenMetrics-text; version=1.0.0"), Some(Format::OpenMetrics));
+    assert_eq!(Format::of("text/html"), None);
+    assert_eq!(Format::of("text/plainer"), None);
 }

@@ -165,7 +165,7 @@ async fn ask(bench: &Bench, pin: Pin, places: Vec<Place>) -> Pinned {
         let repository = pin.repository.clone();
         async move {
             let path = ImageName { repository, reference: reference? }.manifest_path();
-            Some(bench.wire.send(Request::head(path).header("accept", ACCEPT)).await.map_err(Halt::from))
+            Some(bench.wire.send(Request::head(path).header("accept", ACCEPT).following()).await.map_err(Halt::from))
         }
     };
     let (by_tag, by_digest) = tokio::join!(head(pin.tag.clone()), head(pin.digest.as_ref().map(ToString::to_string)));

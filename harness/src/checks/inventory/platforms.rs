@@ -64,7 +64,7 @@ async fn of(bench: &Bench, repository: &str, head: &Arc<Exchange>) -> Found {
 
 /// What has this digest.
 async fn bytes(bench: &Bench, path: String, digest: &Digest) -> Result<Arc<Exchange>, Halt> {
-    let exchange = bench.wire.send(Request::get(path).header("accept", ACCEPT)).await?;
+    let exchange = bench.wire.send(Request::get(path).header("accept", ACCEPT).following()).await?;
     expect::status(&exchange, 200, bench.wire.redactor())?;
     expect::digest(&exchange, digest, bench.wire.redactor())?;
     Ok(exchange)

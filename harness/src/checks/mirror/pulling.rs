@@ -167,7 +167,7 @@ impl Mirrored {
 
     async fn manifest(&self, bench: &Bench, reference: &str) -> Result<Arc<Exchange>, Halt> {
         let path = format!("/v2/{}/manifests/{reference}{}", self.name.repository, self.query);
-        let asked = bench.wire.send(Request::get(path).header("accept", ACCEPT)).await.map_err(Halt::from);
+        let asked = bench.wire.send(Request::get(path).header("accept", ACCEPT).following()).await.map_err(Halt::from);
         let answer = asked.map_err(|halt| match halt {
             Halt::Error(why) if bench.deployment.kind == Kind::Live => Halt::Error(format!(
                 "{why}; zot answers when it has fetched the image, and goes on doing so: run it again"
@@ -182,7 +182,7 @@ impl Mirrored {
     async fn blob(&self, bench: &Bench, blob: &Descriptor) -> Result<Arc<Exchange>, Halt> {
         let path = format!("/v2/{}/blobs/{}{}", self.name.repository, blob.digest, self.query);
         let whole = blob.size <= self.reads;
-        let request = if whole { Request::get(path).streamed(blob.size) } else { Request::head(path) };
+        let request = if whole { Request::get(path).streamed(blob.size) } else { Request::head(path) }.following();
         let (answer, redactor) = (bench.wire.send(request).await?, bench.wire.redactor());
         expect::status(&answer, 200, redactor)?;
         expect::digest_header(&answer, &blob.digest, redactor)?;

@@ -1,0 +1,160 @@
+//! Every answer that a run rests on, broken in every plain way, one at a time: what nobody notices is a hole in a check, or
+//! something that no check has to notice. It finds what the authors of saboteurs did not think of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use zot_verify_fixtures::proxy::{Rule, Then, When};
+
+use crate::checks::expect::DIGEST_HEADER;
+use crate::wire::Evidence;
+
+/// What all requests have in common that are broken together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kind {
+    method: String,
+    /// The path, with `*` for names that are new in every run.
+    path: String,
+    agent: String,
+    /// Whether somebody sent it who has credentials or a cookie.
+    known: bool,
+}
+
+/// One way in which answers of one kind are broken.
+#[derive(Debug, Clone)]
+pub(super) struct Mutant {
+    kind: Kind,
+    way: &'static str,
+    then: Then,
+}
+
+/// The header fields whose loss and whose falsehood somebody should notice, and a false value for each.
+const FIELDS: &[(&str, &str)] = &[
+    ("content-type", "text/html"),
+    (DIGEST_HEADER, "sha256:0000000000000000000000000000000000000000000000000000000000000000"),
+    ("location", "http://evil.zot-verify.test/"),
+    ("www-authenticate", "Digest"),
+    ("set-cookie", "session=other; Path=/"),
+];
+
+/// Everything that can be done to the answers that a run saw.
+pub(super) fn mutants<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> Vec<Mutant> {
+    let mut kinds = BTreeMap::<Kind, BTreeSet<Seen>>::new();
+    for exchange in evidence {
+        if let Some(kind) = Kind::of(exchange) {
+            kinds.entry(kind).or_default().insert(Seen::of(exchange));
+        }
+    }
+    kinds.into_iter().flat_map(|(kind, seen)| ways(&kind, &seen)).collect()
+}
+
+/// What matters of an answer for the ways in which it can be broken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    status: u16,
+    has_body: bool,
+    fields: Vec<usize>,
+}
+
+impl Seen {
+    fn of(exchange: &Evidence) -> Self {
+        let has = |name: &str| exchange.response_headers.iter().any(|(field, _)| field == name);
+        let fields = (0..FIELDS.len()).filter(|at| has(FIELDS[*at].0)).collect();
+        Self { status: exchange.status, has_body: !exchange.body_excerpt.is_empty(), fields }
+    }
+}
+
+/// What can be done to answers of a kind. Of a refusal only the status is looked at, and the challenge: its words are the
+/// server's own affair.
+fn ways(kind: &Kind, seen: &BTreeSet<Seen>) -> Vec<Mutant> {
+    let mut ways = Vec::new();
+    let mut way = |way, then| ways.push(Mutant { kind: kind.clone(), way, then });
+    let reads = matches!(kind.method.as_str(), "GET" | "HEAD");
+    let good = |seen: &&Seen| seen.status < 400;
+    way("500", Then::Status(500));
+    match seen.iter().find(good) {
+        Some(seen) if reads => {
+            way("404", Then::Status(404));
+            way("not asked", Then::Answer { status: seen.status, headers: &[], body: "" });
+        }
+        Some(seen) => {
+            way("401", Then::Status(401));
+            way("not done", Then::Answer { status: seen.status, headers: &[], body: "" });
+        }
+        None => {
+            way("200", Then::Status(200));
+            way("403", Then::Status(403));
+        }
+    }
+    if kind.method != "HEAD" && seen.iter().filter(good).any(|seen| seen.has_body) {
+        way("no body", Then::Body(|_| Vec::new()));
+        way("a bit flipped", Then::Body(flipped));
+        way("a web page", Then::Body(|_| b"<!doctype html><title>Welcome</title>".to_vec()));
+        way("{}", Then::Body(|_| b"{}".to_vec()));
+        way("cut short", Then::CutShort);
+    }
+    for (at, (name, lie)) in FIELDS.iter().enumerate() {
+        if seen.iter().any(|seen| seen.fields.contains(&at) && (seen.status < 400 || *name == "www-authenticate")) {
+            way(concat_way("no ", name), Then::NoHeader(name));
+            way(concat_way("false ", name), Then::Header(name, lie));
+        }
+    }
+    ways
+}
+
+/// A name for a way; there are ten of them.
+fn concat_way(word: &str, name: &str) -> &'static str {
+    String::leak(format!("{word}{name}"))
+}
+
+/// One bit in the middle is wrong.
+fn flipped(body: &[u8]) -> Vec<u8> {
+    let mut body = body.to_vec();
+    let middle = body.len() / 2;
+    if let Some(byte) = body.get_mut(middle) {
+        *byte ^= 1;
+    }
+    body
+}
+
+impl Kind {
+    /// The kind of a request to the registry.
+    fn of(exchange: &Evidence) -> Option<Self> {
+        let sent = |name: &str| exchange.request_headers.iter().find(|(field, _)| field == name);
+        let url = url::Url::parse(&exchange.url).ok()?;
+        let known = sent("authorization").is_some() || sent("cookie").is_some();
+        let agent = sent("user-agent").map(|(_, value)| value.clone()).unwrap_or_default();
+        Some(Self { method: exchange.method.clone(), path: steady(url.path()), agent, known })
+    }
+}
+
+/// A path with `*` for what is new in every run.
+fn steady(path: &str) -> String {
+    match path.split_once("/blobs/uploads/") {
+        Some((head, tail)) if !tail.is_empty() => format!("{head}/blobs/uploads/*"),
+        _ => path.to_owned(),
+    }
+}
+
+impl Mutant {
+    /// The rule that does it. It lives as long as the program, which ends soon after.
+    pub(super) fn rule(&self) -> &'static Rule {
+        let text = |text: &str| -> &'static str { String::leak(text.to_owned()) };
+        let kind = &self.kind;
+        let when = When {
+            methods: Vec::leak(vec![text(&kind.method)]),
+            agents: Vec::leak(vec![text(&kind.agent)]),
+            without: if kind.known { &[] } else { &["authorization", "cookie"] },
+            ..When::path(text(&kind.path))
+        };
+        Box::leak(Box::new(Rule { when, then: self.then }))
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Kind { method, path, agent, known } = &self.kind;
+        let agent = agent.split([' ', '/']).next().unwrap_or_default();
+        write!(f, "{method} {path} of {agent}{}: {}", if *known { ", known" } else { "" }, self.way)
+    }
+}
