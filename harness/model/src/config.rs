@@ -228,20 +228,30 @@ impl ZotConfig {
             .iter()
             .map(|(pattern, value)| RepositoryPolicy {
                 pattern: pattern.clone(),
-                policies: value.get("policies").and_then(Value::as_array).map_or_else(Vec::new, |grants| {
-                    grants
-                        .iter()
-                        .map(|grant| Grant {
-                            users: words(grant.get("users")),
-                            groups: words(grant.get("groups")),
-                            actions: actions(grant.get("actions")),
-                        })
-                        .collect()
-                }),
+                policies: value
+                    .get("policies")
+                    .and_then(Value::as_array)
+                    .map_or_else(Vec::new, |grants| grants.iter().map(Grant::of).collect()),
                 default: actions(value.get("defaultPolicy")),
                 anonymous: actions(value.get("anonymousPolicy")),
             })
             .collect()
+    }
+
+    /// `http.accessControl.adminPolicy`: what some may do in every repository, whatever its own policies say.
+    #[must_use]
+    pub fn admin_policy(&self) -> Option<Grant> {
+        self.get(&["http", "accessControl", "adminPolicy"]).filter(|value| value.is_object()).map(Grant::of)
+    }
+}
+
+impl Grant {
+    fn of(value: &Value) -> Self {
+        Self {
+            users: words(value.get("users")),
+            groups: words(value.get("groups")),
+            actions: actions(value.get("actions")),
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 mod saboteurs;
 
 use std::io;
+use std::sync::Arc;
 
 use futures_util::future::try_join;
 use http::Method;
 use zot_verify_model::Account;
+use zot_verify_model::image::Image;
 use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::principal::Action;
 
@@ -16,8 +18,8 @@ use crate::check::{Check, Need, Profile, part};
 use crate::ledger::{self, Entry};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::Kind;
-use crate::wire::Request;
 use crate::wire::door::{self, Aim, Door};
+use crate::wire::{Exchange, Request};
 
 /// In a lab a login for the key, and the try; on a live registry what is tried on comes and goes.
 const ASKS: &[&str] = &["GET *", "POST *", "PUT /v2/*", "DELETE /v2/*/manifests/*", "GET /v2/*/manifests/*"];
@@ -25,11 +27,12 @@ const ASKS: &[&str] = &["GET *", "POST *", "PUT /v2/*", "DELETE /v2/*/manifests/
 /// What the check declares.
 pub const CHECK: Check = Check {
     id: "admin.break-glass",
-    title: "an admin can overwrite and delete",
+    title: "an admin can push, overwrite and delete",
     requirement: "Where CI can take nothing back, somebody must: a leaked secret in an image, a tag pushed by mistake (the \
                   owner's plan, \"admins: break-glass\").",
     profile: Profile::Full,
     parts: &[
+        part!("create", "an admin pushes a new tag", ASKS, Requirement, WritesCanary, &[Need::Key], create),
         part!(
             "overwrite",
             "an admin puts another image under an existing tag",
@@ -69,7 +72,33 @@ pub fn seeds() -> io::Result<Vec<Seed>> {
         let tags = vec![(aim.tag, Content::Image(aim.resident))];
         Ok(Seed { repository: aim.repository, tags, loose, ..Seed::default() })
     };
-    ["overwrite", "delete-tag", "delete-manifest"].into_iter().map(seed).collect()
+    ["create", "overwrite", "delete-tag", "delete-manifest"].into_iter().map(seed).collect()
+}
+
+/// In a lab a new tag beside the seeded one; on a live registry what every other part needs, and none of them judges.
+async fn create(bench: Bench) -> Judged {
+    let admin = bench.admin().await?;
+    if bench.deployment.kind == Kind::Live {
+        let laid = Laid::lay(&bench, "create", &admin).await?;
+        let look = bench.wire.send(pushing::read(&laid.aim.repository, &laid.aim.tag)).await;
+        laid.take_away(&bench, &admin).await?;
+        return taken(&laid.aim.tag, &laid.aim.resident, &look?);
+    }
+    let aim = in_lab("create").map_err(pushing::unbuilt)?;
+    let answer = bench.wire.send((door::NEW_TAG.full)(&aim).by(&admin)).await?;
+    pushing::taken(&bench, &answer, 201, &admin)?;
+    let look = bench.wire.send(pushing::read(&aim.repository, &aim.new_tag)).await?;
+    taken(&aim.new_tag, &aim.rival, &look)
+}
+
+/// The new tag answers what the admin pushed.
+fn taken(tag: &str, image: &Image, look: &Arc<Exchange>) -> Judged {
+    let wanted = &image.manifest.digest;
+    if look.status() == 200 && look.digest() == wanted {
+        return Ok(Proof::of(format!("{tag} is {}", wanted.short()), look));
+    }
+    let observed = format!("{}, {} bytes of {}", expect::observed(look), look.length(), look.digest().short());
+    Err(Breach::new(format!("{tag} answers what an admin pushed: {}", wanted.short()), observed, look).into())
 }
 
 async fn overwrite(bench: Bench) -> Judged {
@@ -91,7 +120,7 @@ async fn breaks(bench: &Bench, part: &str, door: &Door, status: u16) -> Judged {
         let aim = in_lab(part).map_err(pushing::unbuilt)?;
         return does(bench, door, &aim, &admin, status).await;
     }
-    let laid = Laid::lay(bench, part, &admin).await?;
+    let laid = Laid::lay(bench, part, &admin).await.map_err(needed)?;
     let judged = does(bench, door, &laid.aim, &admin, status).await;
     let taken = laid.take_away(bench, &admin).await;
     judged.and_then(|proof| taken.map(|()| proof))
@@ -115,8 +144,7 @@ impl Laid {
             pushing::upload(bench, admin, &aim.repository, &aim.resident),
             pushing::upload(bench, admin, &aim.repository, &aim.rival),
         )
-        .await
-        .map_err(needed)?;
+        .await?;
         let plan = |kind, reference: &str| bench.ledger.plan(kind, &aim.repository, reference);
         let noted = vec![
             plan(ledger::Kind::Tag, &aim.tag)?,
@@ -125,7 +153,7 @@ impl Laid {
         ];
         let push = pushing::put(&aim.repository, &aim.tag, &aim.resident.manifest, admin);
         let pushed = bench.wire.send(push).await?;
-        pushing::taken(bench, &pushed, 201, admin).map_err(needed)?;
+        pushing::taken(bench, &pushed, 201, admin)?;
         noted.iter().try_for_each(Entry::created)?;
         Ok(Self { aim, noted })
     }

@@ -11,7 +11,7 @@ use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::{Account, Digest};
 
 use super::pushing::{self, Upload};
-use super::{expect, immutable};
+use super::{expect, immutable, pull};
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
@@ -39,6 +39,15 @@ pub const CHECK: Check = Check {
                   pushed (distribution-spec, \"Pushing\"; the owner's checklist, \"API key push works\").",
     profile: Profile::Checklist,
     parts: &[
+        part!(
+            "reads",
+            "CI reads with its key what anybody reads: a client that has one sends it with every request",
+            &["GET *", "POST *", "GET /v2/*/manifests/*"],
+            Requirement,
+            Reads,
+            &[Need::Key],
+            reads
+        ),
         part!(
             "upload",
             "blobs are begun with POST and finished with PUT",
@@ -88,6 +97,26 @@ pub const CHECK: Check = Check {
     ],
     saboteurs: saboteurs::ALL,
 };
+
+async fn reads(bench: Bench) -> Judged {
+    let (ci, image) = (bench.ci().await?, bench.image()?);
+    let ask = |request: Request| bench.wire.send(request.header("accept", pull::ACCEPT).following());
+    let (anybody, known) =
+        try_join(ask(Request::get(image.manifest_path())), ask(Request::get(image.manifest_path()).by(&ci))).await?;
+    if anybody.status() != 200 {
+        return Err(Halt::Skip(format!("needs an image that anybody can read: {}", expect::observed(&anybody))));
+    }
+    let redactor = bench.wire.redactor();
+    if known.status() == 403 {
+        let breach = Breach::new(format!("{} reads {image}", ci.name), expect::observed(&known), &known);
+        let cause = "anonymousPolicy is not for those who have logged in";
+        let cure = "add `read` to defaultPolicy, or to CI's own policy, in http.accessControl.repositories";
+        return Err(breach.because(cause, Some(cure)).into());
+    }
+    expect::status(&known, 200, redactor)?;
+    expect::digest(&known, anybody.digest(), redactor)?;
+    Ok(Proof::of(format!("{image} is {} to both", known.digest().short()), &known).and(&anybody))
+}
 
 /// Where the lab's CI pushes to.
 const REPOSITORY: &str = "zot-verify/push";

@@ -16,6 +16,11 @@ const DIGEST: When = When::path("/v2/zot-verify/push/manifests/sha256:*");
 const LIST: When = When::path("/v2/zot-verify/push/tags/list");
 const OTHER_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+const READ_WITH_A_KEY: When = When::path("/v2/zot-verify/pull/manifests/*").header("authorization", "Basic enYt*");
+
+static OTHER_TO_CI: Rule = Rule { when: READ_WITH_A_KEY, then: Then::Body(|bytes| [bytes, b" "].concat()) };
+static BREAKS_FOR_CI: Rule = Rule { when: READ_WITH_A_KEY, then: Then::Status(500) };
+static REFUSED_LATER: Rule = Rule { when: BEGIN.after(1), then: Then::Answer { status: 403, headers: &[], body: "" } };
 static NOT_BEGUN: Rule = Rule { when: BEGIN, then: Then::Status(200) };
 static LEADS_NOWHERE: Rule = Rule { when: BEGIN, then: Then::NoHeader("location") };
 static LEADS_AWAY: Rule = Rule { when: BEGIN, then: Then::Header("location", "http://registry.example/v2/upload") };
@@ -44,6 +49,10 @@ const NO_CREATE: &str = r#"{"http":{"accessControl":{"repositories":{"zot-verify
     "policies":[{"groups":["artifact-workloads"],"actions":["read"]}],
     "anonymousPolicy":["read"],"defaultPolicy":["read"]}}}}}"#;
 
+/// Anonymous callers may read what those who are known may not.
+const NO_READ: &str = r#"{"http":{"accessControl":{"repositories":{"zot-verify/pull":{
+    "policies":[{"groups":["artifact-workloads"],"actions":["create"]}],"anonymousPolicy":["read"]}}}}}"#;
+
 /// The list as it was before the push.
 fn without_new_tag(bytes: &[u8]) -> Vec<u8> {
     let Ok(mut list) = serde_json::from_slice::<serde_json::Value>(bytes) else { return bytes.to_vec() };
@@ -69,6 +78,10 @@ const AFTER_MANIFEST: &[&str] =
 const MANIFEST: &[(&str, Verdict)] = &[("push.apikey/manifest", Fail), ("tags.new-accepted/version", Fail)];
 
 pub(super) const ALL: &[Saboteur] = &[
+    saboteur!("ci-may-not-read", &[Fault::Config(NO_READ)], &[("push.apikey/reads", Fail)], &[]),
+    saboteur!("ci-reads-other-bytes", &[Fault::Proxy(&OTHER_TO_CI)], &[("push.apikey/reads", Fail)], &[]),
+    saboteur!("key-breaks-a-read", &[Fault::Proxy(&BREAKS_FOR_CI)], &[("push.apikey/reads", Fail)], &[]),
+    saboteur!("upload-refused-the-second-time", &[Fault::Proxy(&REFUSED_LATER)], UPLOAD, AFTER_UPLOAD,),
     saboteur!("ci-may-not-create", &[Fault::Config(NO_CREATE)], UPLOAD, AFTER_UPLOAD),
     saboteur!("upload-not-begun", &[Fault::Proxy(&NOT_BEGUN)], UPLOAD, AFTER_UPLOAD),
     saboteur!("upload-leads-nowhere", &[Fault::Proxy(&LEADS_NOWHERE)], UPLOAD, AFTER_UPLOAD),
