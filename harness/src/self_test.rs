@@ -127,10 +127,12 @@ pub async fn answers(zot: Zot, around: &Surroundings, out: &mut dyn Write) -> Re
     let run = Runs { lab: lab_spec(zot, config, &intent, around)?, intent, around };
     let outcomes = run.outcomes(&run.lab).await?;
     let clean = by_part(&outcomes);
-    let evidence: Vec<_> =
-        outcomes.iter().flat_map(|outcome| &outcome.parts).flat_map(|part| part.record.evidence()).collect();
+    // What warns already cannot move for another reason.
+    let parts = outcomes.iter().flat_map(|outcome| &outcome.parts).filter(|part| part.verdict == Verdict::Pass);
+    let evidence: Vec<_> = parts.flat_map(|part| part.record.evidence()).collect();
     let mutants = answers::mutants(&evidence);
     let all = mutants.len();
+    error::written(writeln!(out, "{all} broken answers"))?;
     let mut found = stream::iter(mutants.into_iter().map(async |mutant| {
         let verdicts = run.verdicts(&run.lab.with(&[Fault::Proxy(mutant.rule())])).await;
         (mutant, verdicts)

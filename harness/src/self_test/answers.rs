@@ -122,6 +122,9 @@ impl Kind {
     fn of(exchange: &Evidence) -> Option<Self> {
         let sent = |name: &str| exchange.request_headers.iter().find(|(field, _)| field == name);
         let url = url::Url::parse(&exchange.url).ok()?;
+        if !["/v2/", "/zot/auth/", "/metrics"].iter().any(|served| url.path().starts_with(served)) {
+            return None;
+        }
         let known = sent("authorization").is_some() || sent("cookie").is_some();
         let agent = sent("user-agent").map(|(_, value)| value.clone()).unwrap_or_default();
         Some(Self { method: exchange.method.clone(), path: steady(url.path()), agent, known })
