@@ -57,6 +57,7 @@ const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
     ("preflight-agrees-with-zot", preflight::agrees_with_zot),
     ("preflight-knows-the-zot-that-runs", preflight::knows_the_zot_that_runs),
+    ("preflight-knows-the-zot-that-ends-tls", preflight::knows_the_zot_that_ends_tls),
 ];
 
 /// What needs a Caddy, and runs on both.

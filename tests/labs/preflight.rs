@@ -14,6 +14,7 @@ use zot_verify::bounds;
 use zot_verify::patience::Patience;
 use zot_verify::target::builtin;
 use zot_verify::target::zot::Zot;
+use zot_verify_fixtures::edge::{Authority, Certificate, HOST};
 use zot_verify_fixtures::issuer::{Issuer, IssuerSpec, Mode, Profile};
 use zot_verify_fixtures::{Port, Server};
 use zot_verify_model::{Secret, ZotConfig};
@@ -66,6 +67,16 @@ const ROWS: &[Row] = &[
         comes_up: false,
     },
     Row {
+        name: "somebody else has the port, for IPv6 alone",
+        breaks: |ground| {
+            ground.set(&["http", "address"], json!("0.0.0.0"))?;
+            ground.holder = Some(TcpListener::bind(("::1", ground.port))?);
+            Ok(())
+        },
+        fails: &["machine.port"],
+        comes_up: false,
+    },
+    Row {
         name: "no credentials",
         breaks: |ground| Ok(std::fs::remove_file(ground.path("oidc.json"))?),
         fails: &["machine.credentials"],
@@ -90,6 +101,29 @@ const ROWS: &[Row] = &[
             ground.set(&["storage", "rootDirectory"], file)
         },
         fails: &["machine.root-directory"],
+        comes_up: false,
+    },
+    Row {
+        name: "a directory behind a link that leads nowhere",
+        breaks: |ground| {
+            std::os::unix::fs::symlink("/nowhere/disk", ground.path("link"))?;
+            let behind = json!(ground.path("link/zot"));
+            ground.set(&["storage", "rootDirectory"], behind)
+        },
+        fails: &["machine.root-directory"],
+        comes_up: false,
+    },
+    Row {
+        name: "the key of another certificate",
+        breaks: |ground| {
+            let authority = Authority::new()?;
+            ground.ends_tls(&authority, "other")?;
+            std::fs::rename(ground.path("other.key"), ground.path("another.key"))?;
+            ground.ends_tls(&authority, "own")?;
+            let key = json!(ground.path("another.key"));
+            ground.set(&["http", "tls", "key"], key)
+        },
+        fails: &["machine.files"],
         comes_up: false,
     },
     Row {
@@ -160,6 +194,31 @@ pub(crate) fn knows_the_zot_that_runs(zot: &Zot) -> Result<(), Failed> {
     })
 }
 
+/// A zot that ends TLS itself is known by the name and the authority of its certificate, or by the certificate that the
+/// configuration names; where it shows neither, nothing is said of it.
+pub(crate) fn knows_the_zot_that_ends_tls(zot: &Zot) -> Result<(), Failed> {
+    support::runtime()?.block_on(async {
+        let mut ground = Ground::new(zot).await?;
+        let authority = Authority::new()?;
+        ground.ends_tls(&authority, "own")?;
+        ground.set(&["http", "externalUrl"], json!(format!("https://{HOST}")))?;
+        expect(&ground.preflight(&[])?, &[])?;
+        let running = ground.start()?;
+        if !running.listens(&ground).await? {
+            return Err("zot does not come up".into());
+        }
+        expect(&ground.preflight(&[])?, &[])?;
+        ground.ends_tls(&authority, "other")?;
+        let told = ground.preflight(&[])?;
+        if told != (Some(3), Vec::new()) {
+            return Err(format!("{told:?} of a certificate that nobody knows").into());
+        }
+        std::fs::write(ground.path("root.pem"), authority.pem())?;
+        let root = ground.path("root.pem").display().to_string();
+        expect(&ground.preflight(&["--ca", &root])?, &[])
+    })
+}
+
 fn expect(told: &(Option<i32>, Vec<String>), fails: &[&str]) -> Result<(), Failed> {
     let (code, found) = told;
     let right = found == fails && *code == Some(i32::from(!fails.is_empty()));
@@ -227,6 +286,16 @@ impl Ground {
         self.set(&[&PROVIDER[..], &["issuer"]].concat(), json!(name))
     }
 
+    /// zot is to end TLS with a new certificate.
+    fn ends_tls(&mut self, authority: &Authority, name: &str) -> Result<(), Failed> {
+        let identity = authority.certify(HOST, Certificate::Good)?;
+        let (cert, key) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
+        std::fs::write(&cert, &identity.chain_pem)?;
+        std::fs::write(&key, identity.key_pem())?;
+        let tls = json!({ "cert": cert, "key": key });
+        self.set(&["http", "tls"], tls)
+    }
+
     /// The exit code, and the lines that fail.
     fn preflight(&self, words: &[&str]) -> Result<(Option<i32>, Vec<String>), Failed> {
         let temporary = tempfile::tempdir()?;
@@ -253,6 +322,20 @@ impl Ground {
 struct Running(std::cell::RefCell<Child>);
 
 impl Running {
+    /// Whether it comes to listen, rather than ends.
+    async fn listens(&self, ground: &Ground) -> Result<bool, Failed> {
+        let patience = Patience::new(bounds::READY, bounds::POLL);
+        while self.0.borrow_mut().try_wait()?.is_none() {
+            if TcpStream::connect(("127.0.0.1", ground.port)).await.is_ok() {
+                return Ok(true);
+            }
+            if !patience.another_look().await {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether it comes up, rather than ends.
     async fn answers(&self, ground: &Ground) -> Result<bool, Failed> {
         let patience = Patience::new(bounds::READY, bounds::POLL);

@@ -8,6 +8,7 @@ use url::Url;
 use zot_verify_model::ZotConfig;
 
 use super::line::{Finding, Red};
+use super::root;
 use crate::settings::{nearest, without_userinfo};
 
 /// The actions that zot knows; it compares them to the letter.
@@ -69,12 +70,7 @@ pub(super) fn root_directory(config: &ZotConfig) -> Finding {
             .into();
     }
     if !named.is_empty() && !named.starts_with('/') {
-        return Red::warn("storage.rootDirectory is absolute", named)
-            .because(
-                "zot takes it from the directory in which it is started, whatever that is for a service",
-                "write the whole path",
-            )
-            .into();
+        return root::relative("storage", named).into();
     }
     Finding::Good(if named.is_empty() { "storage.storageDriver holds the images".into() } else { named.to_owned() })
 }
@@ -115,7 +111,28 @@ pub(super) fn address(config: &ZotConfig) -> Finding {
             cure.as_str(),
         ));
     }
+    reds.extend(half_of_tls(config));
     Finding::of(reds, format!("{address}, port {port}"))
+}
+
+/// Whether zot speaks https: it does where both are named.
+#[must_use]
+pub(super) fn speaks_tls(config: &ZotConfig) -> bool {
+    ["cert", "key"].iter().all(|key| !text(config, &["http", "tls", key]).is_empty())
+}
+
+/// That TLS is configured, and is not spoken.
+fn half_of_tls(config: &ZotConfig) -> Option<Red> {
+    let tls = config.get(&["http", "tls"])?.as_object().filter(|tls| !tls.is_empty())?;
+    let named = |value: &&Value| value.as_str().is_some_and(|path| !path.is_empty());
+    let named: Vec<&str> = tls.iter().filter(|(_, value)| named(value)).map(|(key, _)| key.as_str()).collect();
+    let named = if named.is_empty() { "neither".to_owned() } else { format!("{} alone", named.join(", ")) };
+    (!speaks_tls(config)).then(|| {
+        Red::fail("http.tls names both cert and key", format!("it names {named}")).because(
+            "zot accepts that, and speaks plain http without a word",
+            "name both, or take http.tls out where something in front ends TLS",
+        )
+    })
 }
 
 /// Whether `address` is what Go's `net.Listen` takes before a colon and a port.
@@ -186,9 +203,9 @@ pub(super) fn mirrors(config: &ZotConfig) -> Finding {
         for url in &registry.urls {
             reds.extend(upstream(&expected, url));
         }
-        let polls = config.get(&["extensions", "sync", "registries", &index.to_string(), "pollInterval"]).is_some();
-        if !registry.on_demand && !polls {
-            reds.push(Red::fail(format!("{place} has onDemand true, or a pollInterval"), "neither").because(
+        if !registry.on_demand && !polls(config, index) {
+            let expected = format!("{place} has onDemand true, or a pollInterval with content");
+            reds.push(Red::fail(expected, "neither").because(
                 "zot takes the entry, and never asks the upstream anything; nothing is logged",
                 "set onDemand to true, to fetch an image when somebody asks for it",
             ));
@@ -201,6 +218,17 @@ pub(super) fn mirrors(config: &ZotConfig) -> Finding {
 
 const WHOLE: &str = "one such entry switches all mirrors off: zot starts, logs `failed to start sync extension`, and \
                      answers 404 for what it does not have";
+
+/// Whether zot looks at a mirrored registry by itself: at intervals, for the content that is named.
+fn polls(config: &ZotConfig, index: usize) -> bool {
+    let at = |key: &str| config.get(&["extensions", "sync", "registries", &index.to_string(), key]);
+    let interval = match at("pollInterval") {
+        Some(Value::String(interval)) => interval.contains(|c: char| matches!(c, '1'..='9')),
+        Some(Value::Number(interval)) => interval.as_f64() != Some(0.0),
+        _ => false,
+    };
+    interval && at("content").and_then(Value::as_array).is_some_and(|content| !content.is_empty())
+}
 
 /// What is wrong with an upstream's URL.
 fn upstream(expected: &str, url: &str) -> Option<Red> {
@@ -286,6 +314,35 @@ mod tests {
         for bad in ["::1", "127.0.0.1:5000", "http://127.0.0.1", "[x]", "a b"] {
             assert!(!is_host(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_mirror_that_polls_has_an_interval_and_something_to_look_for() {
+        let polls = |text: &str| {
+            let text = format!(r#"{{"extensions":{{"sync":{{"registries":[{text}]}}}}}}"#);
+            polls(&ZotConfig::parse(&text).unwrap(), 0)
+        };
+        assert!(polls(r#"{"pollInterval":"6h","content":[{"prefix":"**"}]}"#));
+        for never in [
+            r#"{"pollInterval":"6h"}"#,
+            r#"{"pollInterval":"6h","content":[]}"#,
+            r#"{"pollInterval":"0s","content":[{"prefix":"**"}]}"#,
+            r#"{"content":[{"prefix":"**"}]}"#,
+        ] {
+            assert!(!polls(never), "{never}");
+        }
+    }
+
+    #[test]
+    fn https_needs_a_certificate_and_its_key() {
+        let told = |tls: &str| {
+            let config = ZotConfig::parse(&format!(r#"{{"http":{{"tls":{tls}}}}}"#)).unwrap();
+            (speaks_tls(&config), half_of_tls(&config).map(|red| red.observed))
+        };
+        assert_eq!(told(r#"{"cert":"/c","key":"/k"}"#), (true, None));
+        assert_eq!(told(r#"{"cert":"/c","key":""}"#), (false, Some("it names cert alone".into())));
+        assert_eq!(told(r#"{"cert":"/c"}"#), (false, Some("it names cert alone".into())));
+        assert_eq!((told("{}"), told("null")), ((false, None), (false, None)));
     }
 
     #[test]

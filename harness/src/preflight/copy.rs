@@ -111,7 +111,8 @@ fn scrub(value: &mut Value, secrets: &mut Vec<Secret>) {
         Value::Object(map) => {
             for (key, value) in map {
                 match value {
-                    Value::String(text) if SECRETS.contains(&key.to_ascii_lowercase().as_str()) => {
+                    // What is empty is no secret, and zot may refuse it.
+                    Value::String(text) if !text.is_empty() && SECRETS.contains(&key.to_ascii_lowercase().as_str()) => {
                         secrets.push(Secret::new(key.as_str(), std::mem::replace(text, "unused".into())));
                     }
                     other => scrub(other, secrets),

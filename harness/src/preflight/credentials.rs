@@ -25,14 +25,22 @@ pub(super) fn judge(config: &ZotConfig, config_file: Option<&Path>) -> Finding {
     for provider in config.providers() {
         let at = |key: &str| config.get(&["http", "auth", "openid", "providers", &provider.key, key]);
         let named = at("credentialsFile").and_then(Value::as_str).unwrap_or_default();
-        let inline = at("clientsecret").and_then(Value::as_str).is_some_and(|secret| !secret.is_empty());
-        if !named.is_empty() {
-            reds.extend(file(Path::new(named)));
-            good.push(named.to_owned());
-        } else if let (true, Some(config_file)) = (inline, config_file) {
-            let what = format!("{}, which holds the client secret,", config_file.display());
-            reds.extend(Owner::of(config_file).into_iter().filter_map(|owner| owner.private(&what)));
-            good.push(config_file.display().to_string());
+        let inline = at("clientsecret").and_then(Value::as_str);
+        match (named, inline, config_file) {
+            ("", Some(""), _) => {
+                let place = format!("http.auth.openid.providers.{}", provider.key);
+                reds.push(empty(format!("{place} names its credentials")));
+            }
+            ("", Some(_), Some(config_file)) => {
+                let what = format!("{}, which holds the client secret,", config_file.display());
+                reds.extend(Owner::of(config_file).into_iter().filter_map(|owner| private(owner, &what)));
+                good.push(config_file.display().to_string());
+            }
+            ("", ..) => {}
+            (named, ..) => {
+                reds.extend(file(Path::new(named)));
+                good.push(named.to_owned());
+            }
         }
     }
     match (good.is_empty(), reds.is_empty()) {
@@ -41,11 +49,30 @@ pub(super) fn judge(config: &ZotConfig, config_file: Option<&Path>) -> Finding {
     }
 }
 
+/// That others may read the secret, if so.
+fn private(owner: Owner, name: &str) -> Option<Red> {
+    owner.open_to_others().map(|observed| {
+        Red::fail(format!("{name} can be read by its owner alone"), observed).because(
+            "whoever can read the client secret can take zot's place at the issuer; zot itself does not look",
+            "chmod 600, and let the deployment set it",
+        )
+    })
+}
+
+/// That the secret is empty.
+fn empty(expected: String) -> Red {
+    Red::fail(expected, "clientsecret is empty").because(
+        "zot starts, takes itself for a public client, and the issuer refuses every login; a secret that the deployment \
+         did not find arrives like this",
+        "set it; for a client that has none, leave this line out with --skip machine.credentials",
+    )
+}
+
 /// What is wrong with one file; several things may be.
 fn file(path: &Path) -> Vec<Red> {
     let name = path.display().to_string();
     let expected = format!("{name} can be read");
-    let text = match read(path) {
+    let text = match files::read(path, bounds::CREDENTIALS) {
         Ok(text) => text,
         Err(error) => {
             let cure = match error.kind() {
@@ -60,7 +87,7 @@ fn file(path: &Path) -> Vec<Red> {
     };
     let mut reds = Vec::new();
     if let Ok(owner) = Owner::of(path) {
-        reds.extend(owner.private(&name));
+        reds.extend(private(owner, &name));
         reds.extend(owner.ours(&name));
     }
     // Other endings have other formats; zot reads some of them, and `zot verify` refuses the rest.
@@ -68,19 +95,6 @@ fn file(path: &Path) -> Vec<Red> {
         reds.extend(content(&name, &text));
     }
     reds
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = std::fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    let mut text = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, bounds::CREDENTIALS + 1), &mut text)?;
-    if text.len() as u64 > bounds::CREDENTIALS {
-        return Err(io::Error::other(format!("it has more than {} bytes", bounds::CREDENTIALS)));
-    }
-    Ok(text)
 }
 
 /// What zot would say of the content, without repeating any of it.
@@ -99,11 +113,7 @@ fn content(name: &str, text: &[u8]) -> Option<Red> {
         match value(key) {
             None | Some(Value::Null) => return red(format!("no {key}"), deploy),
             Some(Value::String(text)) if text.is_empty() && key == "clientsecret" => {
-                return Some(Red::fail(expected.as_str(), "clientsecret is empty").because(
-                    "zot starts, takes itself for a public client, and the issuer refuses every login; a secret that \
-                     the deployment did not find arrives like this",
-                    "set it; for a client that has none, leave this line out with --skip machine.credentials",
-                ));
+                return Some(empty(expected));
             }
             Some(Value::String(text)) if text.is_empty() => return red(format!("{key} is empty"), deploy),
             Some(Value::Object(_) | Value::Array(_)) => return red(format!("{key} is no text"), deploy),
@@ -116,55 +126,6 @@ fn content(name: &str, text: &[u8]) -> Option<Red> {
     }
     None
 }
-
-/// Every file besides, that zot cannot do without.
-#[must_use]
-pub(super) fn others(config: &ZotConfig) -> Finding {
-    let named = |path: &[&str]| config.get(path).and_then(Value::as_str).filter(|named| !named.is_empty());
-    let mut reds = Vec::new();
-    let mut good = Vec::new();
-    for (key, secret, without) in FILES {
-        let Some(path) = named(key) else { continue };
-        let name = format!("{} ({})", path, key.join("."));
-        match std::fs::File::open(path) {
-            Ok(_) if *secret => {
-                reds.extend(Owner::of(Path::new(path)).into_iter().filter_map(|owner| owner.private(&name)));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let (expected, observed) = (format!("{name} can be read"), error.to_string());
-                let starts = *without == ANONYMOUS;
-                let red = if starts { Red::warn(expected, observed) } else { Red::fail(expected, observed) };
-                reds.push(red.because(*without, "deploy it before zot is started, for the user that runs zot"));
-            }
-        }
-        good.push(path);
-    }
-    for key in [["log", "output"], ["log", "audit"]] {
-        let Some(path) = named(&key) else { continue };
-        if let Some(why) = files::not_writable(Path::new(path)) {
-            let red = Red::fail(format!("{path} ({}) can be written", key.join(".")), why);
-            reds.push(red.because(
-                "zot panics without its log and ends with code 2",
-                "make its directory, for the user that runs zot",
-            ));
-        }
-        good.push(path);
-    }
-    Finding::of(reds, if good.is_empty() { "it names no others".into() } else { good.join(", ") })
-}
-
-const ANONYMOUS: &str = "zot starts, and asks every upstream without credentials";
-
-/// Keys that name a file, whether it holds a secret, and what zot does without it (observed on v2.1.20).
-const FILES: &[(&[&str], bool, &str)] = &[
-    (&["http", "auth", "htpasswd", "path"], true, "zot ends with code 1"),
-    (&["http", "auth", "sessionKeysFile"], true, "zot ends with code 1"),
-    (&["http", "auth", "ldap", "credentialsFile"], true, "zot ends with code 1"),
-    (&["http", "tls", "cert"], false, "`zot verify` accepts it; `zot serve` ends with code 0, as if all were well"),
-    (&["http", "tls", "key"], true, "`zot verify` accepts it; `zot serve` ends with code 0, as if all were well"),
-    (&["extensions", "sync", "credentialsFile"], true, ANONYMOUS),
-];
 
 #[cfg(test)]
 mod tests {

@@ -39,9 +39,9 @@ pub(super) async fn ask(config: &ZotConfig, elsewhere: bool, run: &str, redactor
         match discover(name, run, redactor, trust).await {
             Ok((wire, document)) => {
                 reds.extend(in_clear(name));
-                more.extend(endpoints(&document));
-                if more.is_empty() {
-                    more.extend(keys(&wire, &document).await);
+                match endpoints(&document) {
+                    Some(missing) => more.push(missing),
+                    None => more.extend(keys(&wire, &document).await),
                 }
             }
             Err(Refusal::Silent(why)) if elsewhere => {

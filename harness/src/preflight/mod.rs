@@ -11,16 +11,18 @@ mod credentials;
 mod files;
 mod issuer;
 pub mod line;
+mod named;
 mod port;
 mod program;
 mod releases;
 mod root;
 mod trial;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use globset::Glob;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, timeout_at};
 
 use self::copy::Copy;
 use self::issuer::Issuer;
@@ -111,6 +113,7 @@ pub async fn run(settings: &Preflight, around: &Surroundings) -> Result<Report, 
 
 async fn look(settings: &Preflight, around: &Surroundings) -> Result<Report, Trouble> {
     let start = Instant::now();
+    let clock = Clock { end: start + settings.timeout, whole: settings.timeout };
     let redactor = around.redactor();
     let copy = Copy::of(&settings.config, &around.program).await.map_err(|error| {
         Trouble::unknown("the configuration could not be copied", error.to_string())
@@ -118,16 +121,16 @@ async fn look(settings: &Preflight, around: &Surroundings) -> Result<Report, Tro
     })?;
     copy.secrets.iter().for_each(|secret| redactor.learn(secret));
     let (program, issuer, neighbours) = tokio::join!(
-        Program::look(settings, &copy, around),
-        within(settings.timeout, ask_issuer(settings, around, &redactor)),
-        within(settings.timeout, Neighbours::look(settings, around, &redactor)),
+        Program::look(settings, &copy, around, clock),
+        clock.within(ask_issuer(settings, around, &redactor)),
+        clock.within(Neighbours::look(settings, around, &redactor)),
     );
     let issuer = issuer.unwrap_or_else(|late| Issuer { answers: late.clone(), usable: late });
     let next = match &settings.next {
         _ if settings.skip.contains(&"releases.next") => Finding::Skipped(String::new()),
         Some(next) => {
             let judged = releases::next(&settings.config, &copy, program.binary.as_ref().ok(), next);
-            within(settings.timeout.saturating_sub(start.elapsed()), judged).await.unwrap_or_else(|late| late)
+            clock.within(judged).await.unwrap_or_else(|late| late)
         }
         None => program.of_binary(|binary| releases::later(&settings.config, binary)),
     };
@@ -173,7 +176,7 @@ fn findings(
         config::mirrors(given),
         program.of_binary(|binary| releases::metrics(given, binary, trial)),
         here(&|| credentials::judge(given, settings.file.as_deref())),
-        here(&|| credentials::others(given)),
+        here(&|| named::judge(given)),
         beside(&|neighbours| root::judge(given, neighbours.zot_runs())),
         beside(&|neighbours| neighbours.judge(settings)),
         issuer.answers,
@@ -195,12 +198,21 @@ fn elsewhere() -> Finding {
     Finding::Skipped("zot runs on another machine (--elsewhere)".into())
 }
 
-/// What comes in time.
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Finding> {
-    tokio::time::timeout(limit, work).await.map_err(|_| Finding::Unknown {
-        why: format!("no time was left of {}", humantime::format_duration(limit)),
-        cure: "--timeout gives it more".into(),
-    })
+/// When everything must have ended.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    end: Instant,
+    whole: Duration,
+}
+
+impl Clock {
+    /// What comes in time.
+    async fn within<T>(self, work: impl Future<Output = T>) -> Result<T, Finding> {
+        timeout_at(self.end, work).await.map_err(|_| Finding::Unknown {
+            why: format!("no time was left of {}", humantime::format_duration(self.whole)),
+            cure: "--timeout gives it more".into(),
+        })
+    }
 }
 
 /// Who is there already.
@@ -227,13 +239,21 @@ impl Neighbours {
         Self { holder, replaced }
     }
 
-    /// Whether a zot answers that is to be restarted.
-    fn zot_runs(&self) -> bool {
-        [&self.holder, &self.replaced].into_iter().any(|who| matches!(who, Some(Holder::Zot(_))))
+    /// Whether a zot answers that is to be restarted; `None` where somebody is there who was not asked.
+    fn zot_runs(&self) -> Option<bool> {
+        let who = [&self.holder, &self.replaced];
+        let runs = who.iter().any(|who| matches!(who, Some(Holder::Zot(_))));
+        let hides = who.iter().any(|who| matches!(who, Some(Holder::Unbelieved(_))));
+        (runs || !hides).then_some(runs)
     }
 
     fn judge(&self, settings: &Preflight) -> Finding {
-        let finding = port::judge(&settings.config, self.holder.as_ref());
+        // Who does not show itself here may be the one that answers by its own name.
+        let holder = match (&self.holder, &self.replaced) {
+            (Some(Holder::Unbelieved(_)), Some(Holder::Zot(_))) => &self.replaced,
+            (holder, _) => holder,
+        };
+        let finding = port::judge(&settings.config, holder.as_ref());
         match (&self.replaced, &settings.replaces) {
             (Some(who), Some(place)) if !matches!(who, Holder::Zot(_)) && finding.verdict() == Verdict::Pass => {
                 Red::fail(format!("a zot answers at {place} (--replaces)"), "none does")

@@ -6,9 +6,9 @@ use tokio::net::TcpListener;
 use url::Url;
 use zot_verify_model::ZotConfig;
 
-use super::config;
 use super::line::{Finding, Red};
-use crate::wire::{Exchange, Redactor, Request, Silence, Trust, Wire, WireError};
+use super::{config, named};
+use crate::wire::{Exchange, Hosts, Redactor, Request, Silence, Trust, Wire, WireError};
 
 /// Who answers at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) enum Holder {
     Zot(Option<String>),
     /// Something that is no zot.
     Other(String),
+    /// Somebody whose certificate is not believed, so that nothing was asked.
+    Unbelieved(String),
     /// Nobody, and zot could not listen there either.
     Barred(io::ErrorKind, String),
 }
@@ -32,7 +34,7 @@ pub(super) fn place(config: &ZotConfig) -> Option<Url> {
         "[::]" => "[::1]",
         named => named,
     };
-    let scheme = if config.get(&["http", "tls"]).is_some() { "https" } else { "http" };
+    let scheme = if config::speaks_tls(config) { "https" } else { "http" };
     Url::parse(&format!("{scheme}://{host}:{port}/")).ok()
 }
 
@@ -45,6 +47,7 @@ pub(super) async fn ask(place: &Url, run: &str, redactor: &Redactor, trust: &Tru
     match wire.send(Request::get("/v2/")).await {
         Ok(answer) => recognise(&wire, &answer).await,
         Err(WireError::NoAnswer { silence: Silence::Refused, .. }) => Holder::Nobody,
+        Err(error @ WireError::NoAnswer { silence: Silence::Untrusted, .. }) => Holder::Unbelieved(error.to_string()),
         Err(error) => Holder::Other(error.to_string()),
     }
 }
@@ -68,15 +71,53 @@ async fn recognise(wire: &Wire, answer: &Exchange) -> Holder {
 pub(super) async fn holder(config: &ZotConfig, run: &str, redactor: &Redactor, trust: &Trust) -> Option<Holder> {
     let place = place(config)?;
     let (address, port) = config::listens(config);
-    let address = if address.is_empty() { "0.0.0.0" } else { address.as_str() };
-    let Err(error) = TcpListener::bind(format!("{address}:{port}")).await else { return Some(Holder::Nobody) };
+    let Err(error) = listen(&address, &port).await else { return Some(Holder::Nobody) };
     if error.kind() == io::ErrorKind::AddrInUse {
-        let asked = ask(&place, run, redactor, trust).await;
-        if asked != Holder::Nobody {
-            return Some(asked);
-        }
+        let (place, trust) = by_name(config, &place, trust).await;
+        return match ask(&place, run, redactor, &trust).await {
+            Holder::Nobody => Some(Holder::Barred(error.kind(), error.to_string())),
+            Holder::Unbelieved(_) if shows_its_own(config, &place, run, redactor, &trust).await => {
+                Some(Holder::Zot(None))
+            }
+            other => Some(other),
+        };
     }
     Some(Holder::Barred(error.kind(), error.to_string()))
+}
+
+/// Listens as Go does: all addresses of IPv4 are all of IPv6, too, where the machine has that (observed on v2.1.20).
+async fn listen(address: &str, port: &str) -> io::Result<TcpListener> {
+    if !matches!(address, "" | "0.0.0.0" | "[::]") {
+        return TcpListener::bind(format!("{address}:{port}")).await;
+    }
+    match TcpListener::bind(format!("[::]:{port}")).await {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+            TcpListener::bind(format!("0.0.0.0:{port}")).await
+        }
+        other => other,
+    }
+}
+
+/// Whether whoever is there has the very certificate of the configuration, which then no authority need sign, and the
+/// key to it: nobody but the zot that is restarted should.
+async fn shows_its_own(config: &ZotConfig, place: &Url, run: &str, redactor: &Redactor, trust: &Trust) -> bool {
+    let Some(own) = named::certificate(config) else { return false };
+    let Ok(wire) = Wire::new(place.clone(), run, redactor.clone(), trust, true) else { return false };
+    wire.handshake().await.is_ok_and(|shown| shown.is(&own))
+}
+
+/// The same place by the name that people type, where zot ends TLS itself: its certificate is for that.
+async fn by_name(config: &ZotConfig, place: &Url, trust: &Trust) -> (Url, Trust) {
+    let named = config.external_url().and_then(|url| Url::parse(url).ok());
+    let same = (place.clone(), trust.clone());
+    let (Some(name), "https") = (named.as_ref().and_then(Url::host_str), place.scheme()) else { return same };
+    let (host, port) = (place.host_str().unwrap_or_default(), place.port_or_known_default().unwrap_or_default());
+    let Ok(mut found) = tokio::net::lookup_host(format!("{host}:{port}")).await else { return same };
+    let mut by_name = place.clone();
+    match (found.next(), by_name.set_host(Some(name))) {
+        (Some(address), Ok(())) => (by_name, trust.clone().knowing(Hosts::new([(name.to_owned(), address)]))),
+        _ => same,
+    }
 }
 
 /// Judges what was found at the configured address.
@@ -97,6 +138,12 @@ pub(super) fn judge(config: &ZotConfig, holder: Option<&Holder>) -> Finding {
         Some(Holder::Other(what)) => Red::fail(expected, format!("held by something else: {what}"))
             .because(ends, "end it, or give zot another port; who holds it is told by `lsof -iTCP -sTCP:LISTEN`")
             .into(),
+        Some(Holder::Unbelieved(why)) => Finding::Unknown {
+            why: format!("{place} is held by somebody who was not asked: {why}"),
+            cure:
+                "say whom to believe with --ca, or name the zot that runs as its certificate does with --replaces URL"
+                    .into(),
+        },
         Some(Holder::Barred(kind, why)) => {
             let (cause, cure) = match kind {
                 io::ErrorKind::AddrInUse => {
@@ -120,14 +167,14 @@ pub(super) fn judge(config: &ZotConfig, holder: Option<&Holder>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::outcome::Verdict::{self, Fail, Pass, Skipped};
+    use crate::run::outcome::Verdict::{self, Error, Fail, Pass, Skipped};
 
     #[test]
     fn the_place_is_where_this_machine_reaches_it() {
         let place = |text: &str| place(&ZotConfig::parse(text).unwrap()).map(|url| url.to_string());
         assert_eq!(place(r#"{"http":{"address":"0.0.0.0","port":"5050"}}"#).as_deref(), Some("http://127.0.0.1:5050/"));
         assert_eq!(
-            place(r#"{"http":{"address":"[::]","port":5050,"tls":{}}}"#).as_deref(),
+            place(r#"{"http":{"address":"[::]","port":5050,"tls":{"cert":"c","key":"k"}}}"#).as_deref(),
             Some("https://[::1]:5050/")
         );
         assert_eq!(place("{}").as_deref(), Some("http://127.0.0.1:8080/"));
@@ -139,10 +186,11 @@ mod tests {
         let config = ZotConfig::default();
         let verdict = |holder: Holder| judge(&config, Some(&holder)).verdict();
         let barred = |kind| Holder::Barred(kind, String::new());
-        let table: [(Verdict, Holder); 7] = [
+        let table: [(Verdict, Holder); 8] = [
             (Pass, Holder::Nobody),
             (Pass, Holder::Zot(None)),
             (Fail, Holder::Other("x".into())),
+            (Error, Holder::Unbelieved("x".into())),
             (Fail, barred(io::ErrorKind::AddrInUse)),
             (Fail, barred(io::ErrorKind::AddrNotAvailable)),
             (Fail, barred(io::ErrorKind::PermissionDenied)),

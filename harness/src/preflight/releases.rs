@@ -28,6 +28,10 @@ pub(super) fn metrics(config: &ZotConfig, binary: &Binary, trial: Option<Trial>)
     }
     let seen = trial.and_then(|trial| trial.metrics);
     let dark = match (seen, binary.release) {
+        (Some(404), _) => {
+            let why = "this zot answers 404 where metrics are to be, whoever asks; see binary.has-extensions";
+            return Finding::Skipped(why.into());
+        }
         (Some(status), _) => status != 200,
         (None, Some(release)) => METRICS_USERS.is_in(release),
         (None, None) => {
@@ -61,7 +65,10 @@ pub(super) fn known(config: &ZotConfig, binary: &Binary, trial: Option<Trial>) -
     if binary.release.is_none() && trial.is_none() {
         return Finding::Skipped("this zot names no release".into());
     }
-    let open = TRAPS.iter().filter(|trap| trap.name != METRICS_USERS.name && is_in(trap) && concerns(trap, config));
+    // What was seen needs no rule that says so.
+    let seen = |trap: &Trap| trial.is_some() && trap.name == DOCKER_PING.name;
+    let concerned = |trap: &Trap| seen(trap) || concerns(trap, config);
+    let open = TRAPS.iter().filter(|trap| trap.name != METRICS_USERS.name && is_in(trap) && concerned(trap));
     let expected = format!("nothing that is known of {} concerns this configuration", binary.name());
     let reds = open.map(|trap| Red::warn(expected.as_str(), trap.name).because(trap.cause, trap.cure)).collect();
     Finding::of(reds, expected.clone())
@@ -119,7 +126,9 @@ fn concerns(trap: &Trap, config: &ZotConfig) -> bool {
     match trap.name {
         "docker-ping" => {
             let anybody = repositories.iter().any(|policy| !policy.anonymous.is_empty());
-            anybody && repositories.iter().any(|policy| !policy.policies.is_empty() || !policy.default.is_empty())
+            let admins = config.get(&["http", "accessControl", "adminPolicy"]).is_some();
+            let others = repositories.iter().any(|policy| !policy.policies.is_empty() || !policy.default.is_empty());
+            anybody && (admins || others)
         }
         "metrics-users" => {
             let access = config.metrics_access();
@@ -165,11 +174,12 @@ mod tests {
     #[test]
     fn metrics_go_dark_with_v2_1_18_unless_a_trial_says_otherwise() {
         let trial = |metrics| Some(Trial { anybody: 200, docker: 200, metrics: Some(metrics) });
-        let table: [(Verdict, ZotConfig, &str, Option<Trial>); 7] = [
+        let table: [(Verdict, ZotConfig, &str, Option<Trial>); 8] = [
             (Pass, deployed(), "v2.1.17", None),
             (Fail, deployed(), "v2.1.18", None),
             (Fail, deployed(), "v2.1.17-30-gabcdef", trial(401)),
             (Pass, deployed(), "v2.1.20", trial(200)),
+            (Skipped, deployed(), "v2.1.20", trial(404)),
             (Error, deployed(), "abcdef", None),
             (Pass, mended(), "v2.1.20", None),
             (Pass, ZotConfig::default(), "v2.1.20", None),
@@ -189,6 +199,12 @@ mod tests {
         assert_eq!(known("abcdef", None).verdict(), Skipped);
         let trial = Trial { anybody: 200, docker: 200, metrics: None };
         assert_eq!(known("v2.1.20", Some(trial)).verdict(), Pass, "behaviour is believed before the name");
+
+        let admins = r#"{"http":{"accessControl":{"adminPolicy":{"users":["a"],"actions":["read"]},"repositories":{"**":{"anonymousPolicy":["read"]}}}}}"#;
+        let admins = ZotConfig::parse(admins).unwrap();
+        assert_eq!(names(&super::known(&admins, &of("v2.1.20"), None)), "docker-ping");
+        let refused = Trial { docker: 401, ..trial };
+        assert_eq!(names(&super::known(&ZotConfig::default(), &of("abcdef"), Some(refused))), "docker-ping");
 
         let later = |release| later(&deployed(), &of(release));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! The directory that holds the images: zot's to write, with room, and nobody else's at the moment.
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
 
@@ -15,25 +15,34 @@ use crate::bounds::{ROOM_TO_START, ROOM_TO_WORK};
 /// zot's databases, which it holds locked while it runs (observed on v2.1.20).
 const DATABASES: [&str; 2] = ["cache.db", "meta.db"];
 
-/// Judges every directory that the configuration names; `running` is whether a zot answers that is to be restarted.
+const NO_DATABASES: &str = "zot cannot make its databases, and ends with code 1";
+
+/// Judges every directory that the configuration names; `running` is whether a zot answers that is to be restarted,
+/// where that can be told.
 #[must_use]
-pub(super) fn judge(config: &ZotConfig, running: bool) -> Finding {
+pub(super) fn judge(config: &ZotConfig, running: Option<bool>) -> Finding {
     if config.get(&["storage", "storageDriver"]).is_some() {
         return Finding::Skipped("storage.storageDriver keeps the images elsewhere".into());
     }
-    let named = |path: &[&str]| config.get(path).and_then(Value::as_str).filter(|path| !path.is_empty());
-    let Some(root) = named(&["storage", "rootDirectory"]) else {
-        return Finding::Skipped("needs a directory; see config.root-directory".into());
-    };
     let sub_paths = config.get(&["storage", "subPaths"]).and_then(Value::as_object);
-    let sub_paths = sub_paths.into_iter().flat_map(|map| map.values());
-    let more = sub_paths.filter_map(|sub_path| sub_path.get("rootDirectory")?.as_str());
+    let sub_paths = sub_paths.into_iter().flat_map(|map| map.keys());
+    let stores = std::iter::once(vec!["storage"]).chain(sub_paths.map(|name| vec!["storage", "subPaths", name]));
     let (mut reds, mut seen) = (Vec::new(), Vec::new());
-    for path in std::iter::once(root).chain(more) {
+    for store in stores {
+        let at = |key| config.get(&[&store[..], &[key]].concat());
+        let path = at("rootDirectory").and_then(Value::as_str).unwrap_or_default();
         if !path.starts_with('/') {
-            return Finding::Skipped("needs a whole path; see config.root-directory".into());
+            match store.as_slice() {
+                [_] => {
+                    return Finding::Skipped("needs a directory by its whole path; see config.root-directory".into());
+                }
+                _ => reds.push(relative(&store.join("."), path)),
+            }
+            continue;
         }
-        match directory(Path::new(path), running) {
+        // Without deduplication, or with a database elsewhere, nothing tells whether a zot has the directory.
+        let keeps = at("dedupe") != Some(&Value::Bool(false)) && at("cacheDriver").is_none();
+        match directory(Path::new(path), running, keeps) {
             Ok(said) => seen.push(format!("{path}: {said}")),
             Err(found) => reds.extend(found),
         }
@@ -41,11 +50,19 @@ pub(super) fn judge(config: &ZotConfig, running: bool) -> Finding {
     Finding::of(reds, seen.join("; "))
 }
 
+/// That it depends on where zot is started which directory is meant.
+pub(super) fn relative(place: &str, path: &str) -> Red {
+    Red::warn(format!("{place}.rootDirectory is absolute"), format!("`{path}`")).because(
+        "zot takes it from the directory in which it is started, whatever that is for a service",
+        "write the whole path",
+    )
+}
+
 /// What is wrong with one directory, or what it is.
-fn directory(path: &Path, running: bool) -> Result<String, Vec<Red>> {
+fn directory(path: &Path, running: Option<bool>, keeps: bool) -> Result<String, Vec<Red>> {
     let name = path.display();
     if !path.exists() {
-        return not_there(path, running);
+        return not_there(path, running, keeps);
     }
     let expected = format!("{name} is a directory that this user may write");
     let fail = |observed: String, cure: &str| {
@@ -76,11 +93,13 @@ fn directory(path: &Path, running: bool) -> Result<String, Vec<Red>> {
         }
     }
     reds.extend(Owner::of(path).ok().and_then(|owner| owner.ours(&name.to_string())));
+    let running = running.filter(|running| keeps || !running);
     reds.extend(in_use(&name.to_string(), held, running, there));
     let free = statvfs(path).map(|at| at.f_bavail.saturating_mul(at.f_frsize));
     reds.extend(free.ok().and_then(|free| room(&name.to_string(), free)));
     match (reds.is_empty(), held) {
         (false, _) => Err(reds),
+        (true, true) if running.is_none() => Ok("held by whoever listens where this zot will".into()),
         (true, true) => Ok("held by the zot that is to be restarted".into()),
         (true, false) if there == 0 => Ok("writable; zot starts empty there".into()),
         (true, false) => Ok("writable, and in use by nobody".into()),
@@ -88,31 +107,37 @@ fn directory(path: &Path, running: bool) -> Result<String, Vec<Red>> {
 }
 
 /// A directory that zot would make.
-fn not_there(path: &Path, running: bool) -> Result<String, Vec<Red>> {
-    let (name, above) = (path.display().to_string(), files::nearest(path));
-    if !above.is_dir() {
-        let observed = format!("{} is no directory", above.display());
-        return Err(vec![
-            Red::fail(format!("{name} is there, or can be made"), observed)
-                .because("zot cannot make its databases, and ends with code 1", "mend the name"),
-        ]);
-    }
+fn not_there(path: &Path, running: Option<bool>, keeps: bool) -> Result<String, Vec<Red>> {
+    let name = path.display().to_string();
+    let fail = |observed: String, cause: &str, cure: &str| {
+        Err(vec![Red::fail(format!("{name} is there, or can be made"), observed).because(cause, cure)])
+    };
+    let above = match files::nearest(path) {
+        Ok(above) if above.is_dir() => above,
+        Ok(above) => {
+            let observed = format!("{} is no directory", above.display());
+            return fail(observed, NO_DATABASES, "mend the name");
+        }
+        Err(observed) => {
+            let cause = "zot cannot make a directory there, and panics, or goes without what that holds";
+            return fail(observed, cause, "mount what holds the images, or mend the link");
+        }
+    };
     if let Err(error) = access(&above, Access::WRITE_OK | Access::EXEC_OK) {
         let observed =
             format!("it is not there, and cannot be made in {}: {}", above.display(), io::Error::from(error));
-        return Err(vec![Red::fail(format!("{name} is there, or can be made"), observed).because(
-            "zot cannot make its databases, and ends with code 1",
-            "make it for the user that runs zot, or mend its name; where zot runs on another machine, say --elsewhere",
-        )]);
+        let cure =
+            "make it for the user that runs zot, or mend its name; where zot runs on another machine, say --elsewhere";
+        return fail(observed, NO_DATABASES, cure);
     }
-    in_use(&name, false, running, 0)
+    in_use(&name, false, running.filter(|running| keeps || !running), 0)
         .map_or_else(|| Ok("it is not there; zot makes it, and starts empty".into()), |red| Err(vec![red]))
 }
 
 /// Whether a process holds a database. To ask, its lock is taken as a reader and given back at once; a zot that starts
 /// at this moment asks again.
 fn is_held(database: &Path) -> io::Result<bool> {
-    match File::open(database)?.try_lock_shared() {
+    match files::open(database)?.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(error),
@@ -120,8 +145,8 @@ fn is_held(database: &Path) -> io::Result<bool> {
 }
 
 /// Whether the one who holds the databases is the one who is to be restarted.
-fn in_use(name: &str, held: bool, running: bool, databases: usize) -> Option<Red> {
-    match (held, running) {
+fn in_use(name: &str, held: bool, running: Option<bool>, databases: usize) -> Option<Red> {
+    match (held, running?) {
         (true, false) => Some(
             Red::fail(format!("{name} is in use by nobody, or by the zot that is restarted"), "a zot has it open, and none answers where this one will")
                 .because(

@@ -68,6 +68,12 @@ impl Shown {
         matches!(own, Some(Ok(own)) if verify_server_name(&own, &self.host).is_ok())
     }
 
+    /// Whether its own certificate is this one; whoever shows it has the key to it.
+    #[must_use]
+    pub fn is(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.chain.first() == Some(certificate)
+    }
+
     /// The version of TLS that was agreed on.
     #[must_use]
     pub fn protocol(&self) -> &'static str {
@@ -209,6 +215,7 @@ mod tests {
         );
         assert_eq!((own.until - own.from).whole_days(), 90);
         assert!(!own.is_self_signed() && !between.is_self_signed());
+        assert!(shown.is(&shown.chain[0]) && !shown.is(&shown.chain[1]));
         assert_eq!((shown.names_host(), shown.host().as_str(), shown.protocol()), (true, "r.test", "TLS 1.3"));
         assert_eq!(shown.leads_to_trust(OffsetDateTime::now_utc()), Ok(()));
     }

@@ -1,6 +1,10 @@
 //! What can be wrong, one thing at a time, and which lines that turns.
 
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
+use zot_verify_fixtures::edge::{Authority, Certificate};
 
 use super::setup::{Setup, VERSION, answer, discovery};
 
@@ -113,6 +117,15 @@ pub(crate) const ALL: &[Row] = &[
         ("config.mirrors", "fail")
     ),
     row!("mirror-over-ftp", |setup| setup.registry()["urls"] = json!(["ftp://a.test"]), ("config.mirrors", "warn")),
+    row!(
+        "mirror-polls-for-nothing",
+        |setup| {
+            setup.registry()["onDemand"] = json!(false);
+            setup.registry()["pollInterval"] = json!("6h");
+            setup.registry()["content"] = json!([]);
+        },
+        ("config.mirrors", "fail")
+    ),
     row!("mirror-never-asks", |setup| setup.registry()["onDemand"] = json!(false), ("config.mirrors", "fail")),
     row!(
         "metrics-users",
@@ -124,12 +137,21 @@ pub(crate) const ALL: &[Row] = &[
         |setup| std::fs::remove_file(setup.house.work().join("oidc.json")).unwrap(),
         ("machine.credentials", "fail")
     ),
-    row!("credentials-open", |setup| setup.mode(0o640), ("machine.credentials", "fail")),
+    row!("credentials-open", |setup| setup.mode(0o644), ("machine.credentials", "fail")),
     row!(
         "credentials-open-and-empty",
         |setup| {
             setup.credentials(r#"{"clientid":"zot","clientsecret":""}"#);
             setup.mode(0o644);
+        },
+        ("machine.credentials", "fail")
+    ),
+    row!("credentials-are-a-pipe", |setup| pipe(setup, "oidc.json"), ("machine.credentials", "fail")),
+    row!(
+        "secret-in-the-configuration-and-empty",
+        |setup| {
+            setup.provider().as_object_mut().unwrap().remove("credentialsFile");
+            setup.provider()["clientsecret"] = json!("");
         },
         ("machine.credentials", "fail")
     ),
@@ -144,12 +166,70 @@ pub(crate) const ALL: &[Row] = &[
         |setup| setup.config["extensions"]["sync"]["credentialsFile"] = json!("/nowhere/keys.json"),
         ("machine.files", "warn")
     ),
+    row!(
+        "htpasswd-is-a-pipe",
+        |setup| {
+            pipe(setup, "htpasswd");
+            setup.config["http"]["auth"]["htpasswd"] = json!({ "path": setup.house.work().join("htpasswd") });
+        },
+        ("machine.files", "fail")
+    ),
+    row!(
+        "htpasswd-is-a-directory",
+        |setup| setup.config["http"]["auth"]["htpasswd"] = json!({ "path": setup.house.work().join("data") }),
+        ("machine.files", "fail")
+    ),
+    row!(
+        "htpasswd-for-everybody",
+        |setup| {
+            setup.house.file("htpasswd", "");
+            setup.config["http"]["auth"]["htpasswd"] = json!({ "path": setup.house.work().join("htpasswd") });
+        },
+        ("machine.files", "warn")
+    ),
+    row!(
+        "no-authority-of-the-directory",
+        |setup| setup.config["http"]["auth"]["ldap"] = json!({ "caCert": "/nowhere/ca.pem" }),
+        ("machine.files", "fail")
+    ),
+    row!(
+        "log-is-a-directory",
+        |setup| setup.config["log"] = json!({ "output": setup.house.work().join("data") }),
+        ("machine.files", "fail")
+    ),
+    row!(
+        "tls-without-a-key",
+        |setup| setup.config["http"]["tls"] = json!({ "cert": "/c" }),
+        ("config.address", "fail")
+    ),
+    row!("tls-with-the-key-of-another", |setup| tls(setup, "other.key"), ("machine.files", "fail")),
+    row!(
+        "tls-without-a-certificate",
+        |setup| {
+            tls(setup, "own.key");
+            setup.house.file("own.pem", "");
+        },
+        ("machine.files", "fail")
+    ),
+    row!("tls", |setup| tls(setup, "own.key"),),
     row!("no-log", |setup| setup.config["log"] = json!({ "audit": "/nowhere/audit.log" }), ("machine.files", "fail")),
     row!(
         "root-is-a-file",
         |setup| setup.config["storage"]["rootDirectory"] = json!(setup.house.work().join("oidc.json")),
         ("machine.root-directory", "fail")
     ),
+    row!(
+        "root-is-a-link-that-leads-nowhere",
+        |setup| {
+            std::os::unix::fs::symlink("/nowhere/disk", setup.house.work().join("link")).unwrap();
+            setup.config["storage"]["rootDirectory"] = json!(setup.house.work().join("link/zot"));
+        },
+        ("machine.root-directory", "fail")
+    ),
+    row!("no-database-is-kept", |setup| {
+        setup.config["storage"]["dedupe"] = json!(false);
+        setup.neighbour(zot);
+    },),
     row!("directory-in-use", Setup::hold, ("machine.root-directory", "fail")),
     row!("another-directory", |setup| setup.neighbour(zot), ("machine.root-directory", "warn")),
     row!("its-own-zot-runs", |setup| {
@@ -159,6 +239,15 @@ pub(crate) const ALL: &[Row] = &[
     row!(
         "port-of-another",
         |setup| setup.neighbour(|_, _| answer("404 Not Found", "Server: another\r\n", "")),
+        ("machine.port", "fail")
+    ),
+    row!(
+        "port-of-another-on-ipv6",
+        |setup| {
+            setup.config["http"]["address"] = json!("0.0.0.0");
+            setup.held_port = Some(TcpListener::bind("[::1]:0").unwrap());
+            setup.config["http"]["port"] = json!(setup.held_port.as_ref().unwrap().local_addr().unwrap().port());
+        },
         ("machine.port", "fail")
     ),
     row!("address-of-another", |setup| setup.config["http"]["address"] = json!("192.0.2.1"), ("machine.port", "fail")),
@@ -265,6 +354,26 @@ pub(crate) const ALL: &[Row] = &[
         turns: &[("releases.next", "fail")],
     },
 ];
+
+/// A pipe that nobody writes to.
+fn pipe(setup: &Setup, name: &str) {
+    let path = setup.house.work().join(name);
+    let _ = std::fs::remove_file(&path);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+}
+
+/// zot ends TLS itself, with this key.
+fn tls(setup: &mut Setup, key: &str) {
+    let authority = Authority::new().unwrap();
+    let identity = |name| authority.certify(name, Certificate::Good).unwrap();
+    let (own, other) = (identity("registry.ops.eblu.me"), identity("other.test"));
+    for (name, text) in [("own.pem", &own.chain_pem), ("own.key", &own.key_pem()), ("other.key", &other.key_pem())] {
+        setup.house.file(name, text);
+        std::fs::set_permissions(setup.house.work().join(name), PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let at = |name: &str| setup.house.work().join(name);
+    setup.config["http"]["tls"] = json!({ "cert": at("own.pem"), "key": at(key) });
+}
 
 /// A zot that was built with these extensions.
 fn built(setup: &mut Setup, with: &str) {

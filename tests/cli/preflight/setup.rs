@@ -21,6 +21,8 @@ pub(crate) struct Setup {
     pub(crate) config: Value,
     /// A database that somebody holds.
     held: Option<File>,
+    /// A port that somebody holds.
+    pub(crate) held_port: Option<TcpListener>,
 }
 
 impl Setup {
@@ -33,7 +35,7 @@ impl Setup {
         config["http"]["address"] = json!("127.0.0.1");
         config["http"]["port"] = json!(free_port());
         config["http"]["accessControl"]["metrics"] = json!({ "anonymousPolicy": ["read"] });
-        let mut setup = Self { house, config, held: None };
+        let mut setup = Self { house, config, held: None, held_port: None };
         setup.provider()["credentialsFile"] = json!(setup.house.work().join("oidc.json"));
         setup.credentials(r#"{"clientid":"zot","clientsecret":"0123456789"}"#);
         setup.issuer(|url, path| discovery(url, path, |_| {}));

@@ -1,8 +1,10 @@
+use std::fs::File;
+
 use super::*;
 use crate::run::outcome::Verdict;
 
 fn told(path: &Path, running: bool) -> (Verdict, String) {
-    match directory(path, running) {
+    match directory(path, Some(running), true) {
         Ok(said) => (Verdict::Pass, said),
         Err(reds) => {
             let said = reds.iter().map(|red| red.observed.as_str()).collect::<Vec<_>>().join("; ");
@@ -49,4 +51,28 @@ fn what_is_not_there_must_be_possible() {
     std::fs::write(at("file"), "").unwrap();
     assert_eq!(told(&at("file"), false), (Verdict::Fail, "it is no directory".into()));
     assert_eq!(told(&at("file/b"), false).0, Verdict::Fail);
+    std::os::unix::fs::symlink("/nowhere/disk", at("link")).unwrap();
+    for path in [at("link"), at("link/zot")] {
+        let (verdict, said) = told(&path, false);
+        assert!(verdict == Verdict::Fail && said.ends_with("a link to /nowhere/disk, which is not there"), "{said}");
+    }
+}
+
+#[test]
+fn where_no_database_is_kept_nobody_is_missed() {
+    let directory = tempfile::tempdir().unwrap();
+    let judged = |storage: &str| {
+        let config = storage.replace("ROOT", &directory.path().display().to_string());
+        judge(&ZotConfig::parse(&format!(r#"{{"storage":{config}}}"#)).unwrap(), Some(true)).verdict()
+    };
+    assert_eq!(judged(r#"{"rootDirectory":"ROOT"}"#), Verdict::Warn);
+    assert_eq!(judged(r#"{"rootDirectory":"ROOT","dedupe":false}"#), Verdict::Pass);
+    assert_eq!(judged(r#"{"rootDirectory":"ROOT","cacheDriver":{"name":"redis"}}"#), Verdict::Pass);
+    std::fs::write(directory.path().join("cache.db"), "").unwrap();
+    assert_eq!(judged(r#"{"rootDirectory":"ROOT","dedupe":false}"#), Verdict::Pass, "it is of another time");
+    for sub in ["ROOT/a", "a", ""] {
+        let sub =
+            format!(r#"{{"rootDirectory":"ROOT","dedupe":false,"subPaths":{{"/a":{{"RootDirectory":"{sub}"}}}}}}"#);
+        assert_eq!(judged(&sub), Verdict::Warn, "{sub}");
+    }
 }
