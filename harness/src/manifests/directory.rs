@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::{Source, shown};
+use super::{Kind, Source, kind, shown};
 use crate::bounds;
 
 /// What was found in directories.
@@ -17,8 +17,8 @@ pub struct Found {
     pub unread: Vec<String>,
     /// Symbolic links: what they lead to is read where it stands, if that is among the directories.
     pub links: usize,
-    /// Files that are no text.
-    pub binary: usize,
+    /// Files of other kinds than those that pin images, which are no text, too long, or not to be read.
+    pub passed: usize,
 }
 
 /// What is left of the bounds.
@@ -26,7 +26,7 @@ struct Walk {
     found: BTreeMap<PathBuf, Source>,
     unread: Vec<String>,
     links: usize,
-    binary: usize,
+    passed: usize,
     entries: usize,
     bytes: u64,
     full: bool,
@@ -37,13 +37,13 @@ struct Walk {
 #[must_use]
 pub fn read(directories: &[PathBuf]) -> Found {
     let mut walk =
-        Walk { found: BTreeMap::new(), unread: Vec::new(), links: 0, binary: 0, entries: 0, bytes: 0, full: false };
+        Walk { found: BTreeMap::new(), unread: Vec::new(), links: 0, passed: 0, entries: 0, bytes: 0, full: false };
     for directory in directories {
         // A directory that is named may be a link, and is meant.
         walk.directory(directory, 0);
     }
     let sources = walk.found.into_values().collect();
-    Found { sources, unread: walk.unread, links: walk.links, binary: walk.binary }
+    Found { sources, unread: walk.unread, links: walk.links, passed: walk.passed }
 }
 
 impl Walk {
@@ -77,13 +77,11 @@ impl Walk {
     }
 
     fn file(&mut self, path: &Path) {
-        let Some(text) = self.given(path, text(path)) else { return };
-        match text {
-            Text::Binary => self.binary += 1,
-            Text::TooLong => {
-                self.unread.push(format!("{}: longer than {} MiB", shown(path), bounds::MANIFEST >> 20));
-            }
-            Text::Whole(text) => {
+        match text(path) {
+            // Nothing would be read in it but the registry's name.
+            Err(_) if kind(path) == Kind::Other => self.passed += 1,
+            Err(error) => self.unread.push(format!("{}: {error}", shown(path))),
+            Ok(text) => {
                 self.bytes += text.len() as u64;
                 if self.bytes > bounds::MANIFESTS {
                     self.stop(path, &format!("more than {} MiB of text", bounds::MANIFESTS >> 20));
@@ -108,23 +106,15 @@ impl Walk {
     }
 }
 
-enum Text {
-    Whole(String),
-    Binary,
-    TooLong,
-}
-
-/// A file's text. What has a NUL in it or is no UTF-8 is no text.
-fn text(path: &Path) -> io::Result<Text> {
+/// A file's text. What has a NUL in it or is no UTF-8 is none.
+fn text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(bounds::MANIFEST + 1).read_to_end(&mut bytes)?;
-    if bytes.contains(&0) {
-        return Ok(Text::Binary);
-    }
     if bytes.len() as u64 > bounds::MANIFEST {
-        return Ok(Text::TooLong);
+        return Err(io::Error::other(format!("longer than {} MiB", bounds::MANIFEST >> 20)));
     }
-    Ok(String::from_utf8(bytes).map_or(Text::Binary, Text::Whole))
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    text.ok_or_else(|| io::Error::other("no text in UTF-8"))
 }
 
 #[cfg(test)]
@@ -143,16 +133,21 @@ mod tests {
         fs::write(at("a.yaml"), "one").unwrap();
         fs::write(at("binary"), b"\0").unwrap();
         fs::write(at("latin"), b"\xe9").unwrap();
-        fs::write(at("long.yaml"), vec![b'x'; usize::try_from(bounds::MANIFEST).unwrap() + 1]).unwrap();
+        fs::write(at("latin.yaml"), b"image: r.test/a:v1 # caf\xe9").unwrap();
+        fs::write(at("._a.yaml"), b"\0").unwrap();
+        let long = vec![b'x'; usize::try_from(bounds::MANIFEST).unwrap() + 1];
+        fs::write(at("long.csv"), &long).unwrap();
+        fs::write(at("long.yaml"), &long).unwrap();
         symlink(root.path(), at("b/round")).unwrap();
         symlink("nowhere", at("dangling")).unwrap();
         let found = read(&[root.path().to_owned(), at("b")]);
         let names: Vec<String> =
             found.sources.iter().map(|source| shown(source.path.strip_prefix(root.path()).unwrap())).collect();
         assert_eq!(names, ["a.yaml", "b/two.yaml"]);
-        assert_eq!((found.links, found.binary), (3, 2), "the link in `b` is met twice");
-        assert_eq!(found.unread.len(), 1, "{:?}", found.unread);
-        assert!(found.unread[0].ends_with("long.yaml: longer than 4 MiB"), "{:?}", found.unread);
+        assert_eq!((found.links, found.passed), (3, 4), "the link in `b` is met twice");
+        let unread = ["latin.yaml: no text in UTF-8", "long.yaml: longer than 4 MiB"];
+        assert!(found.unread.iter().zip(unread).all(|(found, wanted)| found.ends_with(wanted)), "{:?}", found.unread);
+        assert_eq!(found.unread.len(), unread.len());
     }
 
     #[test]

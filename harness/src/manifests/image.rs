@@ -62,7 +62,8 @@ pub(super) struct Hit {
     pub(super) range: Range<usize>,
     /// What it is, or why that cannot be told.
     pub(super) what: Result<Image, String>,
-    /// Whether the text says that it is an image: `docker://`.
+    /// Whether the text says that it is an image: `docker://`, as those of containers/image, or `docker-image://`, as
+    /// BuildKit's.
     pub(super) said: bool,
 }
 
@@ -79,9 +80,11 @@ pub(super) fn find(text: &str, hosts: &[String]) -> Vec<Hit> {
 
 fn hit(text: &str, start: usize, host: usize) -> Option<Hit> {
     let before = &text[..start];
-    let said = before.ends_with("docker://");
+    let said = ["docker://", "docker-image://"].iter().any(|scheme| before.ends_with(scheme));
+    // A chart of Helm, or what Argo CD and Flux take for one: an image where a tag is written.
+    let artifact = before.ends_with("oci://");
     let part_of_more = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '@');
-    if before.ends_with(part_of_more) && !said {
+    if before.ends_with(part_of_more) && !said && !artifact {
         return None;
     }
     let path = text[start + host..].strip_prefix('/')?;
@@ -189,6 +192,8 @@ mod tests {
         assert_eq!(found("k8s:docker://r.test/a/b:v1,nix:docker://r.test/c:v2"), ["r.test/a/b:v1", "r.test/c:v2"]);
         assert_eq!(found("pull r.test/a:v1. Then `r.test/b@sha256:00`"), ["r.test/a:v1", "r.test/b@sha256:00"]);
         assert_eq!(found("r.test:443/a:v1-r1_x.2"), ["r.test:443/a:v1-r1_x.2"]);
+        assert_eq!(found("oci://r.test/charts/a:1.2.3"), ["r.test/charts/a:1.2.3"]);
+        assert_eq!(found("base=docker-image://r.test/a"), ["r.test/a"]);
         assert_eq!(found("--dest=r.test/a:"), ["r.test/a"]);
     }
 

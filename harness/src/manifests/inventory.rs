@@ -89,20 +89,44 @@ impl Platform {
             _ => None,
         }
         .filter(|_| parts.iter().all(word))
+        .map(Self::plain)
+    }
+
+    /// The same in the words that images use: other words for an architecture, and variants that are understood where
+    /// none is written (containerd's `platforms.Normalize`).
+    fn plain(mut self) -> Self {
+        let variant = self.variant.take();
+        self.architecture = match self.architecture.as_str() {
+            "x86_64" | "x86-64" => "amd64".into(),
+            "aarch64" => "arm64".into(),
+            _ => self.architecture,
+        };
+        self.variant = match (self.architecture.as_str(), variant.as_deref()) {
+            ("arm64", Some("v8" | "8")) | ("amd64", Some("v1")) => None,
+            ("arm", None) => Some("v7".into()),
+            _ => variant,
+        };
+        self
     }
 
     /// Reads what an index says of a manifest, or an image of itself (image-spec, `platform` and "Image Configuration").
     #[must_use]
     pub fn read(value: &serde_json::Value) -> Option<Self> {
         let field = |name: &str| value.get(name)?.as_str().map(str::to_owned);
-        Some(Self { os: field("os")?, architecture: field("architecture")?, variant: field("variant") })
+        let variant = field("variant").filter(|variant| !variant.is_empty());
+        Some(Self { os: field("os")?, architecture: field("architecture")?, variant }.plain())
     }
 
-    /// Whether an image for this platform runs where `wanted` is needed; a variant counts where one is asked for.
+    /// Whether an image for this platform runs where `wanted` is needed; a variant counts where one is asked for. What
+    /// is made for an older ARM runs on a newer one.
     #[must_use]
     pub fn serves(&self, wanted: &Self) -> bool {
-        (&self.os, &self.architecture) == (&wanted.os, &wanted.architecture)
-            && (wanted.variant.is_none() || wanted.variant == self.variant)
+        let same = (&self.os, &self.architecture) == (&wanted.os, &wanted.architecture);
+        same && match (&self.variant, &wanted.variant) {
+            (_, None) => true,
+            (Some(own), Some(wanted)) if self.architecture == "arm" => own <= wanted,
+            (own, wanted) => own == wanted,
+        }
     }
 }
 
@@ -182,9 +206,16 @@ mod tests {
     fn a_variant_counts_where_it_is_asked_for() {
         let platform = |text| Platform::parse(text).unwrap();
         assert!(platform("linux/arm64/v8").serves(&platform("linux/arm64")));
-        assert!(!platform("linux/arm/v6").serves(&platform("linux/arm/v7")));
+        assert!(platform("linux/arm64").serves(&platform("linux/arm64/v8")), "that is what it means");
+        assert!(platform("linux/arm64").serves(&platform("linux/aarch64")));
+        let read = serde_json::json!({ "os": "linux", "architecture": "x86_64", "variant": "" });
+        assert_eq!(Platform::read(&read), Platform::parse("linux/amd64"));
+        assert!(!platform("linux/arm64").serves(&platform("linux/arm64/v9")));
+        assert!(platform("linux/arm/v6").serves(&platform("linux/arm/v7")));
+        assert!(platform("linux/arm/v6").serves(&platform("linux/arm")));
+        assert!(!platform("linux/arm/v7").serves(&platform("linux/arm/v6")));
         assert!(!platform("linux/amd64").serves(&platform("linux/arm64")));
-        for text in ["linux", "", "linux/", "linux/arm64/v8/x", "linux/arm 64"] {
+        for text in ["linux", "linux/x86_64", "", "linux/", "linux/arm64/v8/x", "linux/arm 64"] {
             assert_eq!(Platform::parse(text), None, "{text}");
         }
     }

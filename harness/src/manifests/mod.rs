@@ -127,6 +127,8 @@ fn kind(path: &Path) -> Kind {
         |word: &str| word.eq_ignore_ascii_case("dockerfile") || word.eq_ignore_ascii_case("containerfile");
     match extension {
         _ if kustomize::is_kustomization(path) => Kind::Kustomization,
+        // What macOS puts beside a file where a disk cannot hold its attributes.
+        _ if name.starts_with("._") => Kind::Other,
         _ if name.split('.').any(is_dockerfile) => Kind::Dockerfile,
         "yaml" | "yml" | "json" => Kind::Yaml,
         "nix" => Kind::Nix,

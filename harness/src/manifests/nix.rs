@@ -1,5 +1,6 @@
 //! Images in Nix: in strings, and in attributes that stand side by side.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::image::{self, Hit, Image, VARIABLE};
@@ -29,10 +30,12 @@ struct Binding<'a> {
 /// Takes in every image of a file.
 pub(super) fn scan(page: &Page<'_>, hosts: &[String], to: &mut Scan) {
     let (texts, bindings) = read(page.text);
+    let bound: HashMap<usize, &Binding<'_>> = bindings.iter().map(|binding| (binding.value, binding)).collect();
     for text in &texts {
-        let attribute =
-            bindings.iter().find(|binding| binding.set == text.set && begins(page.text, binding.value, text));
-        let name = attribute.map_or("", |binding| binding.name);
+        // It begins with one sign or with two.
+        let binding = |quote| bound.get(&text.range.start.checked_sub(quote)?).copied();
+        let attribute = [1, 2].into_iter().filter_map(binding).find(|binding| begins(page.text, binding.value, text));
+        let name = attribute.filter(|binding| binding.set == text.set).map_or("", |binding| binding.name);
         let found = image::find(&page.text[text.range.clone()], hosts);
         if found.is_empty() && matches!(name, "image" | "imageName") {
             to.foreign += 1;
@@ -42,7 +45,8 @@ pub(super) fn scan(page: &Page<'_>, hosts: &[String], to: &mut Scan) {
             texts.iter().any(|other| other.range.start > text.range.start && other.range.contains(&start))
         };
         for hit in found.into_iter().filter(|hit| !inner(hit)) {
-            let place = page.place(text.range.start + hit.range.start);
+            let range = text.range.start + hit.range.start..text.range.start + hit.range.end;
+            let place = page.place(range.start);
             let bare = hit.what.as_ref().is_ok_and(Image::is_bare);
             let whole = hit.range.len() == text.range.len();
             let Some((what, beside)) = (if bare && whole && !name.is_empty() {
@@ -56,7 +60,8 @@ pub(super) fn scan(page: &Page<'_>, hosts: &[String], to: &mut Scan) {
             let place = beside.map_or(place, |at| page.place(at));
             let text = match &what {
                 Ok(image) => image.to_string(),
-                Err(_) => page.text[text.range.clone()].to_owned(),
+                // What stands around it is nobody's business here.
+                Err(_) => page.text[range].to_owned(),
             };
             to.written.push(Written { place, text, what });
         }
@@ -139,6 +144,10 @@ fn read(text: &str) -> (Vec<Text>, Vec<Binding<'_>>) {
                 1
             }
             In::Code(_) if rest.starts_with("==") => 2,
+            // A name may end with signs that would begin a string: `foldl'`, `x''`.
+            In::Code(_) if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') => {
+                rest.len() - rest.trim_start_matches(is_of_name).len()
+            }
             In::Code(_) => step,
             In::Quoted(_) if rest.starts_with('\\') => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
             In::Quoted(start) if rest.starts_with('"') => {
@@ -177,11 +186,15 @@ fn blanks(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }
 
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '\'')
+}
+
 /// The last part of the name that is bound by the sign at `at`.
 fn bound(text: &str, at: usize) -> Option<&str> {
     let before = text[..at].trim_end();
     let start = before
-        .rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '\'')))
+        .rfind(|c: char| !is_of_name(c))
         .map_or(0, |last| last + before[last..].chars().next().map_or(0, char::len_utf8));
     Some(&before[start..]).filter(|name| !name.is_empty())
 }
@@ -213,6 +226,17 @@ mod tests {
         assert_eq!(read("{ image = \"r.test/a:${version}\"; }"), ["1:12 ? r.test/a:${version}"]);
         assert_eq!(read("{ imageName = \"r.test/a\"; imageTag = version; }"), ["1:38 ? r.test/a"]);
         assert_eq!(read("{ imageName = \"r.test/a\"; imageTag = \"v${v}\"; }"), ["1:39 ? r.test/a"]);
+    }
+
+    #[test]
+    fn of_a_script_only_the_image_is_told() {
+        let text = "{ script = ''\n  export TOKEN=hunter2\n  docker pull r.test/a:${v} x\n''; }";
+        assert_eq!(read(text), ["3:15 ? r.test/a:${v}"]);
+    }
+
+    #[test]
+    fn a_name_with_signs_of_a_string_begins_none() {
+        assert_eq!(read("let x'' = f' 1; in { image = \"r.test/a:v1\"; # ''\n}"), ["1:31 r.test/a:v1"]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Lookup {
     /// Pins of mirrored images. To ask for one makes the registry fetch it, so none is asked for.
     mirrored: usize,
     links: usize,
-    binary: usize,
+    passed: usize,
 }
 
 impl Lookup {
@@ -65,7 +65,7 @@ impl Lookup {
             .ok_or_else(|| Halt::Error(format!("{place} could not be read: that came to no end")))?;
         let unread: Vec<String> = found.unread.into_iter().chain(survey.unread.iter().cloned()).collect();
         let mut looked =
-            Self { place, survey, unread, pinned: Vec::new(), mirrored: 0, links: found.links, binary: found.binary };
+            Self { place, survey, unread, pinned: Vec::new(), mirrored: 0, links: found.links, passed: found.passed };
         if looked.survey.pins.is_empty() && looked.survey.open.is_empty() && looked.unread.is_empty() {
             let hosts = bench.deployment.inventory.hosts.join(", ");
             let where_ = format!("nothing in {} pins an image of {hosts}", looked.place);
@@ -122,7 +122,7 @@ impl Lookup {
             (survey.mentions, "names of the registry without an image"),
             (survey.templates, "files that are no YAML and were read by line"),
             (self.links, "symbolic links not followed"),
-            (self.binary, "files that are no text"),
+            (self.passed, "files of other kinds that could not be read"),
         ];
         about.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
         if let Some(first) = survey.other.first() {
