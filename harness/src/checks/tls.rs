@@ -124,7 +124,7 @@ async fn chain(bench: Bench) -> Judged {
     let looked = looked(&bench).await?;
     let expected = format!("the certificate of {} leads to an authority that is trusted", looked.shown.host());
     if let Err(error) = looked.trusted() {
-        let (observed, cause, cure) = distrust(&looked, &error);
+        let (observed, cause, cure) = distrust(&looked.own, &looked.others, looked.now, &error);
         return Err(looked.breach(expected, observed).because(cause, Some(&cure)).into());
     }
     if let Some(why) = &looked.refused {
@@ -147,10 +147,9 @@ async fn chain(bench: Bench) -> Judged {
 }
 
 /// What is wrong with a chain, why that may be, and what to do.
-fn distrust(looked: &Looked, error: &Error) -> (String, String, String) {
-    let Looked { own, others, now, .. } = looked;
+fn distrust(own: &Certificate, others: &[Certificate], now: OffsetDateTime, error: &Error) -> (String, String, String) {
     let last = others.last().unwrap_or(own);
-    let ended = others.iter().find(|other| other.until <= *now);
+    let ended = others.iter().find(|other| other.until <= now);
     let own_authority = "give its certificate with --ca, and to every client, or take one that the system trusts";
     if let (
         Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }),
@@ -178,6 +177,22 @@ fn distrust(looked: &Looked, error: &Error) -> (String, String, String) {
             format!("it is signed by `{}`, which is neither sent nor trusted", last.issuer),
             "the server leaves an intermediate certificate out, or the authority is one of your own".into(),
             format!("let the server send its full chain; for an authority of your own, {own_authority}"),
+        ),
+        Error::InvalidCertificate(
+            CertificateError::BadSignature | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+        ) => (
+            format!("it is signed by `{}`, and who is trusted under this name has another key", last.issuer),
+            "the authority was made anew under its old name, or somebody else uses that".into(),
+            own_authority.into(),
+        ),
+        // No kind of its own: webpki says it behind `Other`.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => (
+            format!("`{}` is the certificate of an authority, and a server shows it as its own", own.subject),
+            "`openssl req -x509` makes such certificates; clients written in Go take them where they are trusted, others, \
+             as this program, never do"
+                .into(),
+            "let it sign one for the server, or make one that is no authority's (`-addext basicConstraints=CA:FALSE`)"
+                .into(),
         ),
         other => (
             other.to_string(),
@@ -297,6 +312,25 @@ mod tests {
         assert_eq!([398, 90, 47, 6, 0, -1].map(warned), [14 * 24, 14 * 24, 282, 36, 0, 0]);
         let failed = |days| near(time::Duration::days(days), bounds::CERTIFICATE_END, 10).whole_hours();
         assert_eq!([90, 47, 6].map(failed), [72, 72, 14]);
+    }
+
+    #[test]
+    fn an_authority_that_serves_is_told_from_one_that_nobody_trusts() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let own = Certificate {
+            subject: "CN=r.test".into(),
+            issuer: "CN=r.test".into(),
+            names: Vec::new(),
+            from: now,
+            until: now + time::Duration::DAY,
+        };
+        let told = |error| distrust(&own, &[], now, &Error::InvalidCertificate(error)).0;
+        assert_eq!(told(CertificateError::UnknownIssuer), "it is signed by itself: `CN=r.test`");
+        let namesake = "it is signed by `CN=r.test`, and who is trusted under this name has another key";
+        assert_eq!(told(CertificateError::BadSignature), namesake);
+        let webpki = std::io::Error::other("CaUsedAsEndEntity");
+        let authority = CertificateError::Other(rustls::OtherError(Arc::new(webpki)));
+        assert_eq!(told(authority), "`CN=r.test` is the certificate of an authority, and a server shows it as its own");
     }
 
     #[test]
