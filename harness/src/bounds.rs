@@ -154,6 +154,9 @@ pub const LEAVE: Duration = Duration::from_secs(5);
 /// How long a container engine may take to say who it is.
 pub const ENGINE: Duration = Duration::from_secs(5);
 
+/// How much is heard of what a zot command says on a stream, in bytes.
+pub const ZOT_SAID: u64 = 1 << 20;
+
 /// How young a directory may be whose maker has not locked it yet.
 pub const NEWBORN: Duration = Duration::from_secs(2);
 

@@ -97,6 +97,18 @@ fn file(path: &Path) -> Vec<Red> {
     reds
 }
 
+const NOT_FILLED: &str = "zot takes it to the letter and starts, and the issuer refuses every login";
+
+/// What was to be replaced by a secret, and was not, or was with more than it.
+fn unfilled(text: &str) -> Option<&'static str> {
+    match text {
+        _ if text.starts_with("op://") => Some("a reference that 1Password has not resolved"),
+        _ if text.contains("{{") && text.contains("}}") => Some("a template that nobody has filled in"),
+        _ if text.trim() != text => Some("text with white space around it"),
+        _ => None,
+    }
+}
+
 /// What zot would say of the content, without repeating any of it.
 fn content(name: &str, text: &[u8]) -> Option<Red> {
     let expected = format!("{name} is a JSON object with clientid and clientsecret, and nothing else");
@@ -117,6 +129,12 @@ fn content(name: &str, text: &[u8]) -> Option<Red> {
             }
             Some(Value::String(text)) if text.is_empty() => return red(format!("{key} is empty"), deploy),
             Some(Value::Object(_) | Value::Array(_)) => return red(format!("{key} is no text"), deploy),
+            Some(Value::String(text)) => {
+                if let Some(what) = unfilled(text) {
+                    let told = Red::fail(expected.as_str(), format!("{key} is {what}"));
+                    return Some(told.because(NOT_FILLED, "let the deployment fill it in, without anything around it"));
+                }
+            }
             Some(_) => {}
         }
     }
@@ -154,6 +172,10 @@ mod tests {
         ] {
             let told = observed(wrong).unwrap_or_else(|| panic!("{wrong} is refused"));
             assert!(!told.contains("hunter2") && told.ends_with(REFUSED), "{told}");
+        }
+        for wrong in ["op://vault/hunter2/field", "{{ hunter2 }}", "hunter2\\n"] {
+            let told = observed(&format!(r#"{{"clientid":"zot","clientsecret":"{wrong}"}}"#)).unwrap();
+            assert!(!told.contains("hunter2") && told.ends_with(NOT_FILLED), "{told}");
         }
         let public = observed(r#"{"clientid":"zot","clientsecret":""}"#).unwrap();
         assert!(public.contains("public client"), "zot starts with that");

@@ -1,6 +1,7 @@
 //! Who holds the port that zot will listen on: nobody, the zot that is to be restarted, or somebody else.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use url::Url;
@@ -88,7 +89,7 @@ pub(super) async fn holder(config: &ZotConfig, run: &str, redactor: &Redactor, t
 /// Listens as Go does: all addresses of IPv4 are all of IPv6, too, where the machine has that (observed on v2.1.20).
 async fn listen(address: &str, port: &str) -> io::Result<TcpListener> {
     if !matches!(address, "" | "0.0.0.0" | "[::]") {
-        return TcpListener::bind(format!("{address}:{port}")).await;
+        return TcpListener::bind(first(&format!("{address}:{port}")).await?).await;
     }
     match TcpListener::bind(format!("[::]:{port}")).await {
         Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
@@ -96,6 +97,13 @@ async fn listen(address: &str, port: &str) -> io::Result<TcpListener> {
         }
         other => other,
     }
+}
+
+/// The address that Go takes of those that a name has: the first of IPv4, if there is one, and no other.
+async fn first(place: &str) -> io::Result<SocketAddr> {
+    let found: Vec<SocketAddr> = tokio::net::lookup_host(place).await?.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// Whether whoever is there has the very certificate of the configuration, which then no authority need sign, and the
@@ -112,10 +120,9 @@ async fn by_name(config: &ZotConfig, place: &Url, trust: &Trust) -> (Url, Trust)
     let same = (place.clone(), trust.clone());
     let (Some(name), "https") = (named.as_ref().and_then(Url::host_str), place.scheme()) else { return same };
     let (host, port) = (place.host_str().unwrap_or_default(), place.port_or_known_default().unwrap_or_default());
-    let Ok(mut found) = tokio::net::lookup_host(format!("{host}:{port}")).await else { return same };
     let mut by_name = place.clone();
-    match (found.next(), by_name.set_host(Some(name))) {
-        (Some(address), Ok(())) => (by_name, trust.clone().knowing(Hosts::new([(name.to_owned(), address)]))),
+    match (first(&format!("{host}:{port}")).await, by_name.set_host(Some(name))) {
+        (Ok(address), Ok(())) => (by_name, trust.clone().knowing(Hosts::new([(name.to_owned(), address)]))),
         _ => same,
     }
 }

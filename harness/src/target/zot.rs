@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use zot_verify_model::ZotConfig;
 
@@ -187,14 +188,32 @@ impl Zot {
     }
 }
 
-/// Runs a zot command that answers and ends, without an environment; what it said on both streams.
+/// Runs a zot command that answers and ends, without an environment; what it said on both streams. What is no zot may
+/// talk on for ever: past a bound nobody listens, and it ends.
 ///
 /// # Errors
 /// What keeps it from running, or that it did not end in time.
 pub(crate) async fn ask(program: &Path, words: &[&OsStr]) -> io::Result<(ExitStatus, String)> {
-    let run = Command::new(program).args(words).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(bounds::ZOT_COMMAND, run).await.map_err(|_| io::ErrorKind::TimedOut)??;
-    Ok((output.status, String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
+    let mut command = Command::new(program);
+    command.args(words).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let run = async {
+        let (out, err) = tokio::try_join!(heard(out), heard(err))?;
+        Ok::<_, io::Error>((child.wait().await?, [out, err].concat()))
+    };
+    let (status, said) =
+        tokio::time::timeout(bounds::ZOT_COMMAND, run).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    Ok((status, String::from_utf8_lossy(&said).into_owned()))
+}
+
+/// What comes from a stream, up to a bound; then it is closed.
+async fn heard(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(bounds::ZOT_SAID).read_to_end(&mut said).await?;
+    }
+    Ok(said)
 }
 
 /// The releases that brought keys which a configuration of this kind needs.

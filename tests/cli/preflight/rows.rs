@@ -36,6 +36,15 @@ pub(crate) const TEN: &[&str] = &[
 
 const GONE: &[(&str, &str)] = &[("issuer.answers", "fail"), ("issuer.usable", "skipped")];
 
+const NO_ZOT: &[(&str, &str)] = &[
+    ("binary.runs", "fail"),
+    ("binary.takes-config", "skipped"),
+    ("binary.has-extensions", "skipped"),
+    ("config.metrics", "skipped"),
+    ("releases.known-traps", "skipped"),
+    ("releases.next", "skipped"),
+];
+
 macro_rules! row {
     ($name:literal, $breaks:expr, $($turns:expr),*) => {
         Row { name: $name, breaks: $breaks, words: "", turns: &[$($turns),*] }
@@ -43,19 +52,7 @@ macro_rules! row {
 }
 
 pub(crate) const ALL: &[Row] = &[
-    Row {
-        name: "no-zot",
-        breaks: |setup| setup.house.program("zot", "echo hello"),
-        words: "",
-        turns: &[
-            ("binary.runs", "fail"),
-            ("binary.takes-config", "skipped"),
-            ("binary.has-extensions", "skipped"),
-            ("config.metrics", "skipped"),
-            ("releases.known-traps", "skipped"),
-            ("releases.next", "skipped"),
-        ],
-    },
+    Row { name: "no-zot", breaks: |setup| setup.house.program("zot", "echo hello"), words: "", turns: NO_ZOT },
     Row {
         name: "unknown-key",
         breaks: |setup| {
@@ -155,6 +152,11 @@ pub(crate) const ALL: &[Row] = &[
         },
         ("machine.credentials", "fail")
     ),
+    row!(
+        "credentials-not-filled-in",
+        |setup| setup.credentials(r#"{"clientid":"zot","clientsecret":"{{ zot_oidc_client_secret }}"}"#),
+        ("machine.credentials", "fail")
+    ),
     row!("credentials-cut", |setup| setup.credentials(r#"{"clientid":"zot","#), ("machine.credentials", "fail")),
     row!(
         "no-session-keys",
@@ -241,6 +243,15 @@ pub(crate) const ALL: &[Row] = &[
         |setup| setup.neighbour(|_, _| answer("404 Not Found", "Server: another\r\n", "")),
         ("machine.port", "fail")
     ),
+    row!(
+        "port-of-another-by-name",
+        |setup| {
+            setup.config["http"]["address"] = json!("localhost");
+            setup.neighbour(|_, _| answer("404 Not Found", "Server: another\r\n", ""));
+        },
+        ("machine.port", "fail")
+    ),
+    Row { name: "no-zot-and-no-end", breaks: |setup| setup.house.program("zot", "exec yes"), words: "", turns: NO_ZOT },
     row!(
         "port-of-another-on-ipv6",
         |setup| {

@@ -30,6 +30,7 @@ static INNER_HOST: Rule = Rule {
     when: CLEANED,
     then: Then::Replace { header: "location", from: "/v2/", to: "http://zot.internal:5000/v2/" },
 };
+static LEADS_NOWHERE: Rule = Rule { when: CLEANED, then: Then::NoHeader("location") };
 static PACKED: Rule = Rule { when: MANIFEST, then: Then::Header("content-encoding", "gzip") };
 static PACKED_BODY: Rule = Rule { when: MANIFEST.methods(&["GET"]), then: Then::Body(|_| b"\x1f\x8b\x08".to_vec()) };
 static NO_LENGTH: Rule = Rule { when: MANIFEST.methods(&["HEAD"]), then: Then::Header("content-length", "0") };
@@ -56,6 +57,12 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "proxy-that-names-an-inner-host",
         &[Fault::Proxy(&INNER_HOST)],
+        &[("transport.proxy/location", Fail)],
+        &[],
+    ),
+    saboteur!(
+        "proxy-that-takes-location-away",
+        &[Fault::Proxy(&LEADS_NOWHERE)],
         &[("transport.proxy/location", Fail)],
         &[],
     ),
