@@ -204,13 +204,15 @@ impl Lexicon {
         for (index, view) in View::all(text).iter().enumerate() {
             let bytes = &view.bytes;
             let mut found = self.find_known(bytes, shortest);
-            found.extend(find_keys(bytes));
-            found.extend(find_fields(bytes));
-            match shape {
-                Shape::Url => found.extend(find_in_url(bytes)),
-                Shape::Text => {}
-                _ if index == 0 => found.extend(find_in_header(bytes, shape)),
-                _ => {}
+            if !view.joined {
+                found.extend(find_keys(bytes));
+                found.extend(find_fields(bytes));
+                match shape {
+                    Shape::Url => found.extend(find_in_url(bytes)),
+                    Shape::Text => {}
+                    _ if index == 0 => found.extend(find_in_header(bytes, shape)),
+                    _ => {}
+                }
             }
             if packed > 0 {
                 found.extend(self.find_packed(view, packed - 1, &mut unpacked));

@@ -8,11 +8,14 @@ use std::ops::Range;
 /// How many layers of escapes are undone before a search, which then sees through one more.
 const ESCAPE_LAYERS: usize = 2;
 
-/// A text with some layers of escapes undone; `source[i]` is where byte `i` began in the original, and the last entry
-/// is the original's end.
+/// A text with some layers of escapes undone; `starts[i]` and `ends[i]` say what stands for byte `i` in the original, and
+/// the last of `starts` is the original's end.
 pub(super) struct View {
     pub(super) bytes: Vec<u8>,
-    source: Vec<usize>,
+    /// Whether its lines were joined: then nothing can be told by its place in a line.
+    pub(super) joined: bool,
+    starts: Vec<usize>,
+    ends: Vec<usize>,
 }
 
 impl View {
@@ -32,11 +35,14 @@ impl View {
             }
             outer = outer.end..views.len();
         }
+        let joined: Vec<Self> = views.iter().filter_map(|view| view.without(Escape::Fold)).collect();
+        views.extend(joined.into_iter().map(|view| Self { joined: true, ..view }));
         views
     }
 
     fn plain(text: &[u8]) -> Self {
-        Self { bytes: text.to_vec(), source: (0..=text.len()).collect() }
+        let (starts, ends) = ((0..=text.len()).collect(), (1..=text.len()).collect());
+        Self { bytes: text.to_vec(), joined: false, starts, ends }
     }
 
     /// The view with `escape` undone; none if there was nothing to undo.
@@ -44,29 +50,29 @@ impl View {
         if !self.bytes.contains(&escape.opener()) {
             return None;
         }
-        let (mut bytes, mut source) = (Vec::new(), Vec::new());
+        let (mut bytes, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         let mut at = 0;
         while at < self.bytes.len() {
             let unit = escape.read(&self.bytes[at..]).unwrap_or(Unit::byte(self.bytes[at], 1));
             bytes.extend_from_slice(unit.bytes());
-            source.resize(bytes.len(), self.source[at]);
+            // An escape may stand for several bytes: each of them is all of it.
+            starts.resize(bytes.len(), self.starts[at]);
             at += unit.taken;
+            ends.resize(bytes.len(), self.ends[at - 1]);
         }
-        source.push(self.source[self.bytes.len()]);
-        (bytes.len() < self.bytes.len()).then_some(Self { bytes, source })
+        starts.push(self.starts[self.bytes.len()]);
+        (bytes.len() < self.bytes.len()).then_some(Self { bytes, joined: self.joined, starts, ends })
     }
 
     /// Whether the bytes in `span` stand in the original as they are.
     pub(super) fn is_verbatim(&self, span: &Range<usize>) -> bool {
-        self.source[span.end] - self.source[span.start] == span.len()
+        self.source(span).len() == span.len()
     }
 
     /// Where `span` stands in the original.
     pub(super) fn source(&self, span: &Range<usize>) -> Range<usize> {
-        let start = self.source[span.start];
-        // An escape may stand for several bytes: it is covered whole.
-        let end = self.source[span.end..].iter().find(|&&end| span.is_empty() || end > self.source[span.end - 1]);
-        start..end.copied().unwrap_or(start)
+        let start = self.starts[span.start];
+        start..if span.is_empty() { start } else { self.ends[span.end - 1] }
     }
 }
 
@@ -76,6 +82,9 @@ enum Escape {
     Form,
     Json,
     Html,
+    /// The end of a line with the white space around the break, where somebody wrapped a long word: base64 in mail
+    /// (RFC 2045 section 6.8), PEM, YAML.
+    Fold,
 }
 
 /// What an escape stands for, and how many bytes it took.
@@ -94,6 +103,11 @@ impl Unit {
         let mut utf8 = [0; 4];
         let length = char.encode_utf8(&mut utf8).len();
         Self { utf8, length, taken }
+    }
+
+    /// What stands for nothing.
+    fn none(taken: usize) -> Self {
+        Self { utf8: [0; 4], length: 0, taken }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -120,6 +134,7 @@ impl Escape {
             Self::Form => b'+',
             Self::Json => b'\\',
             Self::Html => b'&',
+            Self::Fold => b'\n',
         }
     }
 
@@ -152,6 +167,10 @@ impl Escape {
                 .into_iter()
                 .find(|(written, _)| written == letter)?;
                 Some(Unit::byte(byte, 2))
+            }
+            (Self::Fold, [b' ' | b'\t' | b'\r' | b'\n', ..]) => {
+                let space = text.iter().take_while(|&&byte| b" \t\r\n".contains(&byte)).count();
+                text[..space].contains(&b'\n').then(|| Unit::none(space))
             }
             (Self::Html, [b'&', rest @ ..]) => {
                 let name = &rest[..rest.iter().take(10).position(|&byte| byte == b';')?];

@@ -141,6 +141,25 @@ proptest! {
     }
 
     #[test]
+    fn the_end_of_a_line_shelters_nothing(
+        secret in "[!-~]{6,40}",
+        at in any::<prop::sample::Index>(),
+        before in prop::collection::vec(any::<u8>(), 0..5),
+        width in 1_usize..30,
+        end in prop::sample::select(vec!["\n", "\r\n", "\n    ", " \n\t"]),
+    ) {
+        let redactor = knowing(&secret);
+        let at = 1 + at.index(secret.len() - 1);
+        let base64 = STANDARD.encode([&before, secret.as_bytes()].concat());
+        let lines: Vec<&str> = base64.as_bytes().chunks(width).map(|line| str::from_utf8(line).unwrap()).collect();
+        for dress in [format!("{}{end}{}", &secret[..at], &secret[at..]), lines.join(end)] {
+            let redacted = redactor.redact(&format!("before: {dress}\nafter"));
+            prop_assert!(!redacted.contains(&dress), "{dress:?} in {redacted:?}");
+            prop_assert_eq!(redactor.redact(&redacted), redacted.clone());
+        }
+    }
+
+    #[test]
     fn one_secret_inside_another_leaves_no_tail(secret in secret(), tail in "[ -~]{6,20}", left in surroundings()) {
         let longer = format!("{secret}{tail}");
         let redactor = knowing(&secret);
@@ -385,4 +404,14 @@ fn hostile_text_is_read_in_bounded_time() {
     for part in ["\\", "[", "%25", "eyJ", "eyJ.", "'secret':\"", "'secret':'", ";code=", "&", "&#x26;", "aGVs"] {
         let _ = redactor.redact_url(&part.repeat(3_000));
     }
+}
+
+#[test]
+fn lines_stay_lines() {
+    let redactor = knowing("a-canary");
+    assert_eq!(redactor.redact("key: a-canary\r\nnext: line\n"), "key: [THE_KEY]\r\nnext: line\n");
+    assert_eq!(redactor.redact("{\"k\":\"a-ca\\nnary\"}"), "{\"k\":\"[THE_KEY]\"}");
+    // Nothing is told by its place in lines that were joined.
+    let torn = "state=\n and so on, zak_0123456789\nabcdefgh";
+    assert_eq!(redactor.redact(torn), torn);
 }
