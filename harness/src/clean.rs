@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::bounds;
 use crate::error::{Trouble, written};
-use crate::ledger::{self, Item, Kind, State};
+use crate::ledger::{self, Item, Kind, State, Volume};
 use crate::report::printable;
 use crate::run::exit::Exit;
 use crate::session::Surroundings;
@@ -35,8 +35,15 @@ enum Fate {
     Unknown(String),
 }
 
-/// Something that a ledger lists, with the ledger.
-type Left = (PathBuf, Item);
+/// Something that a ledger lists.
+#[derive(Debug)]
+struct Left {
+    /// The ledger.
+    path: PathBuf,
+    item: Item,
+    /// A run that has not ended, on the registry where this is.
+    by: Option<String>,
+}
 
 /// Removes what the ledgers list, tells what became of each, and answers with an exit code.
 ///
@@ -69,15 +76,21 @@ fn left(cleaning: &Cleaning) -> Result<(Vec<Left>, Vec<PathBuf>), Trouble> {
             .cure("name the file that the run wrote, with --ledger")
     })?;
     let unreadable = volumes.iter().filter(|volume| volume.unreadable > 0).map(|volume| volume.path.clone()).collect();
-    let items = volumes.into_iter().flat_map(|volume| {
-        let path = volume.path;
-        volume.items.into_iter().map(move |item| (path.clone(), item))
-    });
-    let all: Vec<Left> = items.collect();
+    // Of several runs that write to one ledger the last one is named.
+    let in_use = volumes.iter().filter(|volume| volume.in_use).flat_map(|volume| volume.items.iter().rev());
+    let going_on: Vec<(Url, String)> =
+        in_use.filter_map(|item| Some((Url::parse(&item.registry).ok()?, item.run.clone()))).collect();
+    let mut all: Vec<Left> = Vec::new();
+    for Volume { path, items, .. } in volumes {
+        for item in items {
+            let by = going_on.iter().find(|(registry, _)| is_on(&item, registry)).map(|(_, run)| run.clone());
+            all.push(Left { path: path.clone(), item, by });
+        }
+    }
     if let Which::Run(run) = &cleaning.which
-        && !all.iter().any(|(_, item)| item.run == *run)
+        && !all.iter().any(|left| left.item.run == *run)
     {
-        let runs: BTreeSet<&str> = all.iter().map(|(_, item)| item.run.as_str()).collect();
+        let runs: BTreeSet<&str> = all.iter().map(|left| left.item.run.as_str()).collect();
         let known = if runs.is_empty() {
             format!("{} lists nothing", cleaning.place)
         } else {
@@ -92,9 +105,9 @@ fn left(cleaning: &Cleaning) -> Result<(Vec<Left>, Vec<PathBuf>), Trouble> {
         Which::Live(url) => is_on(item, url),
     };
     let mut left: Vec<Left> =
-        all.into_iter().filter(|(_, item)| wanted(item) && item.state != State::Removed).collect();
+        all.into_iter().filter(|left| wanted(&left.item) && left.item.state != State::Removed).collect();
     // What a tag names can only go when the tag has gone.
-    left.sort_by_key(|(_, item)| item.kind);
+    left.sort_by_key(|left| left.item.kind);
     Ok((left, unreadable))
 }
 
@@ -114,8 +127,8 @@ async fn sweep(
     let mut broom = None;
     let mut exit = Exit::Good;
     let (mut gone, mut kept, mut remain, mut wants_key) = (0, 0, 0, false);
-    for (path, item) in left {
-        let fate = match unasked(cleaning, &item) {
+    for Left { path, item, by } in left {
+        let fate = match unasked(cleaning, &item, by.as_deref()) {
             Err(fate) => fate,
             Ok(registry) => {
                 let broom = match &mut broom {
@@ -161,8 +174,12 @@ async fn sweep(
 }
 
 /// The registry to ask about something, or what can be told without. That a ledger names a registry does not make it
-/// the owner's: nothing is sent to one that he did not name himself.
-fn unasked<'a>(cleaning: &'a Cleaning, item: &Item) -> Result<&'a Url, Fate> {
+/// the owner's: nothing is sent to one that he did not name himself. Where a run goes on nothing is removed: it counts
+/// on what it has made, and on what it found there.
+fn unasked<'a>(cleaning: &'a Cleaning, item: &Item, by: Option<&str>) -> Result<&'a Url, Fate> {
+    if let Some(run) = by {
+        return Err(Fate::Remains(format!("the run {run} goes on there; run this again when it has ended")));
+    }
     if item.kind == Kind::Key {
         return Err(key(item));
     }
@@ -214,9 +231,7 @@ impl<'a> Broom<'a> {
             Kind::Manifest if is_digest(reference) => {
                 self.left_to_zot(&format!("/v2/{repository}/manifests/{reference}")).await
             }
-            Kind::Blob if is_digest(reference) => {
-                self.left_to_zot(&format!("/v2/{repository}/blobs/{reference}")).await
-            }
+            Kind::Blob if is_digest(reference) => self.blob(item).await,
             Kind::Repository | Kind::Key => Ok(Fate::Kept("a registry has no door to remove a repository by".into())),
             Kind::Tag | Kind::Upload | Kind::Manifest | Kind::Blob => {
                 Ok(Fate::Unknown("that is no name, so the ledger is not to be trusted".into()))
@@ -243,7 +258,25 @@ impl<'a> Broom<'a> {
         })
     }
 
+    /// A blob, and before it the upload that was begun for it and never ended.
+    async fn blob(&self, item: &Item) -> Result<Fate, WireError> {
+        let Item { repository, reference, upload, .. } = item;
+        let begun = match upload.as_deref() {
+            Some(id) if is_upload(id) => self.upload(&format!("/v2/{repository}/blobs/uploads/{id}")).await?,
+            Some(_) => Fate::Unknown("its upload has no name, so the ledger is not to be trusted".into()),
+            None => Fate::Gone,
+        };
+        match begun {
+            Fate::Removed | Fate::Gone => self.left_to_zot(&format!("/v2/{repository}/blobs/{reference}")).await,
+            remains => Ok(remains),
+        }
+    }
+
     async fn upload(&self, path: &str) -> Result<Fate, WireError> {
+        let there = self.send(Request::get(path)).await?;
+        if there.status() == 404 {
+            return Ok(Fate::Gone);
+        }
         let Some(_) = &self.cleaning.admin else { return Ok(Fate::Remains(self.by_hand(path))) };
         let cancelled = self.send(Request::new(Method::DELETE, path)).await?;
         Ok(match cancelled.status() {

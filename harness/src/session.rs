@@ -96,7 +96,9 @@ impl Session {
                 }
                 let permissions = settings.permissions();
                 let ledger = match &settings.ledger {
-                    Some(place) if permissions.creates() => Ledger::new(place, &around.run, url.as_str()),
+                    Some(place) if permissions.creates() => {
+                        Ledger::new(place, &around.run, url.as_str(), wire.redactor().clone())
+                    }
                     _ => Ledger::closed(),
                 };
                 let bench = bench(deployment, intent, wire, ledger);

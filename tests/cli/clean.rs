@@ -168,3 +168,30 @@ fn only_the_registry_that_is_named_is_asked() {
     assert!(!STRANGER_ASKED.load(Ordering::SeqCst));
     assert_eq!(std::fs::read_to_string(house.work().join("ledger")).unwrap(), noted);
 }
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// A run counts on what it has made, and on what it found there.
+#[test]
+fn where_a_run_goes_on_nothing_is_removed() {
+    let server = Server::new(|path| {
+        ASKED.store(true, Ordering::SeqCst);
+        if path.ends_with("/manifests/v1") { full("/gone") } else { full(path) }
+    });
+    let house = House::new();
+    let url = format!("{}/", server.url);
+    house.file("ledger", &line("0123abcd", &url, "tag", CANARY, "v1", LONG_AGO));
+    let clean = format!(
+        "ZOT_VERIFY_ADMIN_USER=erin ZOT_VERIFY_ADMIN_API_KEY=hunter2 clean --all --live {} --ledger ledger",
+        server.url
+    );
+    let held = std::fs::File::open(house.work().join("ledger")).unwrap();
+    held.lock_shared().unwrap();
+    let told = house.run(&clean);
+    assert_eq!((told.code, told.err.as_str()), (Some(5), ""));
+    assert!(told.out.contains("the run 0123abcd goes on there"), "{}", told.out);
+    assert!(!ASKED.load(Ordering::SeqCst));
+    held.unlock().unwrap();
+    let told = house.run(&clean);
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{}", told.out);
+}

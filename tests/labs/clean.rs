@@ -128,18 +128,21 @@ pub(crate) fn removes_what_a_ledger_lists(zot: &Zot) -> Result<(), Failed> {
         let (lab, wire, deployment) = support::spec(zot, &around).await?.start(&Redactor::new()).await?;
         let (intent, setup) = (Arc::new(Intent::default()), Arc::new(Setup::default()));
         let url = wire.registry().to_string();
-        let ledger = Ledger::new(&Place::File(file.clone()), &around.run, &url);
-        let bench = Bench { deployment: Arc::new(deployment), intent, wire, setup, ledger };
+        let place = Place::File(file.clone());
+        let ledger = Ledger::new(&place, &around.run, &url, Redactor::new());
+        let bench = Bench { deployment: Arc::new(deployment), intent, wire, setup, ledger: Ledger::lab() };
         let (ci, admin) = (bench.ci().await.map_err(told)?, bench.admin().await.map_err(told)?);
 
         let image = push(&bench, &ci, CANARY, &["ours", "killed", "theirs"]).await?;
         push(&bench, &ci, BESIDE, &["v1"]).await?;
         let digest = image.manifest.digest.as_str();
-        bench.ledger.plan(Kind::Tag, CANARY, "ours").map_err(told)?.kept("policy").map_err(told)?;
+        ledger.plan(Kind::Tag, CANARY, "ours").map_err(told)?.kept("policy").map_err(told)?;
         // As a run leaves it that is killed while it waits for the answer, or before it asks.
-        let _killed = bench.ledger.plan(Kind::Tag, CANARY, "killed").map_err(told)?;
-        let _never = bench.ledger.plan(Kind::Tag, CANARY, "never-sent").map_err(told)?;
-        bench.ledger.plan(Kind::Manifest, CANARY, digest).map_err(told)?.created().map_err(told)?;
+        let killed = ledger.plan(Kind::Tag, CANARY, "killed").map_err(told)?;
+        let never = ledger.plan(Kind::Tag, CANARY, "never-sent").map_err(told)?;
+        ledger.plan(Kind::Manifest, CANARY, digest).map_err(told)?.created().map_err(told)?;
+        // The run has ended.
+        drop((killed, never, ledger));
 
         let (code, said) = clean(&file, &url, None).await?;
         expect(code, Some(5)).map_err(|_| said.clone())?;
@@ -167,7 +170,10 @@ pub(crate) fn removes_what_a_ledger_lists(zot: &Zot) -> Result<(), Failed> {
         expect(states.collect(), vec![State::Removed, State::Removed, State::Removed, State::Kept])?;
 
         // A ledger that says more than the truth: beside the canary nothing is touched.
-        bench.ledger.plan(Kind::Tag, BESIDE, "v1").map_err(told)?.created().map_err(told)?;
+        Ledger::new(&place, "another", &url, Redactor::new())
+            .plan(Kind::Tag, BESIDE, "v1")
+            .and_then(|beside| beside.created())
+            .map_err(told)?;
         let (code, said) = clean(&file, &url, Some(&admin)).await?;
         expect(code, Some(5)).map_err(|_| said.clone())?;
         expect(there(&bench, BESIDE, "v1").await?, true)?;

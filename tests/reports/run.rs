@@ -101,6 +101,7 @@ fn noted() -> Noted {
         reference: reference.into(),
         state,
         why: None,
+        upload: None,
     };
     let items = vec![
         item(0, Kind::Upload, "5f1c", State::Planned),

@@ -79,17 +79,18 @@ async fn upload_blob(bench: &Bench, by: &Account, repository: &str, blob: &Blob)
     }
     taken(bench, &begun, 202, by)?;
     let to = session(bench, &begun)?;
+    let id = to.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    noted.begun(id)?;
     let separator = if to.contains('?') { '&' } else { '?' };
     let finish = Request::new(Method::PUT, format!("{to}{separator}digest={}", blob.digest))
         .header("content-type", "application/octet-stream")
         .body(blob.bytes.clone())
         .by(by);
     let finished = bench.wire.send(finish).await?;
-    settle(&noted, &finished, "zot's garbage collection removes what no manifest names")?;
     if refused(&finished) {
-        let id = to.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         bench.ledger.plan(Kind::Upload, repository, id)?.created()?;
     }
+    settle(&noted, &finished, "zot's garbage collection removes what no manifest names")?;
     taken(bench, &finished, 201, by)?;
     Ok(Upload { digest: blob.digest.clone(), begun, finished })
 }

@@ -98,6 +98,9 @@ pub struct Item {
     /// Why it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Of a blob that is on its way, the upload that was begun for it and is there until it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
 }
 
 impl Item {
@@ -158,6 +161,7 @@ mod tests {
             reference: format!("v{number}"),
             state,
             why: None,
+            upload: None,
         }
     }
 

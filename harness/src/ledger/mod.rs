@@ -6,7 +6,7 @@
 mod item;
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -59,6 +59,8 @@ pub struct Volume {
     pub items: Vec<Item>,
     /// How many of its lines say nothing.
     pub unreadable: usize,
+    /// Whether a run that writes to it has not ended.
+    pub in_use: bool,
 }
 
 impl Place {
@@ -82,14 +84,19 @@ impl Place {
             },
         }
         paths.sort();
-        let volume = |path: PathBuf| match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let (items, unreadable) = read(&text);
-                Ok(Volume { path, items, unreadable })
-            }
-            Err(error) => Err((path, error)),
-        };
-        paths.into_iter().map(volume).collect()
+        paths.into_iter().map(|path| Volume::read(&path).map_err(|error| (path, error))).collect()
+    }
+}
+
+impl Volume {
+    /// Reads a ledger, and looks whether a run holds it. Where files know no locks nobody can tell, and it counts as free.
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let in_use = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let (items, unreadable) = read(&text);
+        Ok(Self { path: path.to_owned(), items, unreadable, in_use })
     }
 }
 
@@ -98,7 +105,7 @@ impl Place {
 /// # Errors
 /// What keeps it from being written.
 pub fn turn(path: &Path, item: &Item, state: State, why: Option<&str>) -> io::Result<()> {
-    append(&mut open(path)?, &Item { state, why: why.map(str::to_owned), ..item.clone() })
+    append(&mut open(path)?, &Item { state, why: why.map(str::to_owned), upload: None, ..item.clone() })
 }
 
 impl fmt::Display for Place {
@@ -128,12 +135,14 @@ struct Book {
     path: PathBuf,
     run: String,
     registry: String,
+    /// Names are the registry's words, and none of them may carry a secret onto the disk.
+    redactor: Redactor,
     pages: Mutex<Pages>,
 }
 
 #[derive(Debug, Default)]
 struct Pages {
-    /// Opened for the first entry: a run that creates nothing leaves no file.
+    /// Opened for the first entry: a run that creates nothing leaves no file. Held until the run ends.
     file: Option<File>,
     items: Vec<Item>,
 }
@@ -160,9 +169,9 @@ impl Ledger {
 
     /// That of a run on somebody's registry.
     #[must_use]
-    pub fn new(place: &Place, run: &str, registry: &str) -> Self {
+    pub fn new(place: &Place, run: &str, registry: &str, redactor: Redactor) -> Self {
         let (path, pages) = (place.file(run), Mutex::default());
-        Self(Means::Book(Arc::new(Book { path, run: run.into(), registry: registry.into(), pages })))
+        Self(Means::Book(Arc::new(Book { path, run: run.into(), registry: registry.into(), redactor, pages })))
     }
 
     /// Notes what the next request will create; only then may it be sent.
@@ -188,6 +197,7 @@ impl Ledger {
             Means::Book(book) => {
                 let mut items = book.pages.lock().unwrap_or_else(PoisonError::into_inner).items.clone();
                 for text in items.iter_mut().flat_map(|item| [&mut item.repository, &mut item.reference]) {
+                    // Again: what was met later may stand in what was noted before.
                     *text = redactor.redact(text);
                 }
                 Noted { items, file: Some(book.path.clone()), run: book.run.clone() }
@@ -197,6 +207,17 @@ impl Ledger {
 }
 
 impl Entry {
+    /// An upload was begun for it, under this name: it is there as well, until it is known what became of the entry.
+    ///
+    /// # Errors
+    /// As [`Entry::created`].
+    pub fn begun(&self, upload: &str) -> Result<(), Halt> {
+        match &self.noted {
+            Some((book, number)) => book.begun(*number, upload),
+            None => Ok(()),
+        }
+    }
+
     /// It is there, and we may remove it.
     ///
     /// # Errors
@@ -239,10 +260,11 @@ impl Book {
             number,
             registry: self.registry.clone(),
             kind,
-            repository: repository.into(),
-            reference: reference.into(),
+            repository: self.redactor.redact(repository),
+            reference: self.redactor.redact(reference),
             state: State::Planned,
             why: None,
+            upload: None,
         };
         self.write(&mut pages, &item, true)
             .map_err(|error| Halt::Error(format!("nothing was sent: {}", self.unwritten(&error))))?;
@@ -250,9 +272,18 @@ impl Book {
         Ok(number)
     }
 
+    fn begun(&self, number: usize, upload: &str) -> Result<(), Halt> {
+        let upload = Some(self.redactor.redact(upload));
+        self.change(number, |item| Item { upload, ..item })
+    }
+
     fn turn(&self, number: usize, state: State, why: Option<&str>) -> Result<(), Halt> {
+        self.change(number, |item| Item { state, why: why.map(str::to_owned), upload: None, ..item })
+    }
+
+    fn change(&self, number: usize, change: impl FnOnce(Item) -> Item) -> Result<(), Halt> {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let item = Item { state, why: why.map(str::to_owned), ..pages.items[number].clone() };
+        let item = change(pages.items[number].clone());
         // What is lost here leaves the entry planned, which only makes somebody look for nothing.
         self.write(&mut pages, &item, false).map_err(|error| Halt::Error(self.unwritten(&error)))?;
         pages.items[number] = item;
@@ -262,7 +293,11 @@ impl Book {
     fn write(&self, pages: &mut Pages, item: &Item, at_once: bool) -> io::Result<()> {
         let file = match &mut pages.file {
             Some(file) => file,
-            closed => closed.insert(open(&self.path)?),
+            closed => {
+                let file = open(&self.path)?;
+                hold(&file)?;
+                closed.insert(file)
+            }
         };
         append(file, item)?;
         if at_once { file.sync_data() } else { Ok(()) }
@@ -289,6 +324,15 @@ fn open(path: &Path) -> io::Result<File> {
     // The name of a new file must survive as well as what is in it.
     File::open(directory)?.sync_all()?;
     Ok(file)
+}
+
+/// Says by a lock that a run goes on, so that nobody clears up behind it meanwhile. It goes with the process, however
+/// that ends. Where files know no locks, nobody is told.
+fn hold(file: &File) -> io::Result<()> {
+    match file.lock_shared() {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        held => held,
+    }
 }
 
 /// Adds a line, in one write.

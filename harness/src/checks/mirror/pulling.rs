@@ -155,12 +155,12 @@ impl Mirrored {
             return self.manifest(bench, reference).await;
         }
         let noted = bench.ledger.plan(ledger::Kind::Tag, &self.name.repository, reference)?;
+        // Said before it is known: whatever comes of it, and whether the mirror goes on fetching or not, it is not ours
+        // to remove.
+        noted.kept("a mirror keeps what it fetched")?;
         let top = self.manifest(bench, reference).await;
-        match &top {
-            Ok(_) => noted.kept("a mirror keeps what it fetched")?,
-            Err(Halt::Breach(_)) => noted.removed()?,
-            // Nobody knows whether it goes on fetching.
-            Err(_) => {}
+        if let Err(Halt::Breach(_)) = &top {
+            noted.removed()?;
         }
         top
     }
