@@ -1,6 +1,7 @@
 //! The command: settings, target, plan, run, report, exit code.
 
-use std::io::Write;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
@@ -12,7 +13,7 @@ use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs, ServeCommand};
 use zot_verify::settings::{self, Cleaning, Environment, Preflight, Settings};
 use zot_verify::target::{keeper, reaper};
-use zot_verify::{catalogue, clean, doctor, preflight, self_test};
+use zot_verify::{aside, catalogue, clean, doctor, preflight, self_test};
 use zot_verify_model::Secret;
 
 fn main() -> ExitCode {
@@ -21,16 +22,18 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
+    aside::catch_panics();
     zot_verify_fixtures::crypto::install();
     if let Command::Reap { directory } = &args.command {
         return reaper::main(directory);
     }
-    match perform(&args.command, &matches) {
+    // A defect is no verdict: whoever reads exit codes must not take it for one.
+    let performed = catch_unwind(AssertUnwindSafe(|| perform(&args.command, &matches)));
+    match performed.unwrap_or_else(|_| Err(aside::panicked())) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(trouble) => {
             let _ = anstream::stdout().flush();
-            // `eprintln!` would panic where nobody reads any more.
-            let _ = writeln!(std::io::stderr(), "zot-verify: {trouble}");
+            aside::trouble(&trouble);
             ExitCode::from(trouble.exit().code())
         }
     }
@@ -122,10 +125,11 @@ fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {
 fn surroundings(secrets: &[Secret]) -> Result<Surroundings, Trouble> {
     let program = std::env::current_exe()
         .map_err(|error| Trouble::unknown("the program does not know its own path", error.to_string()))?;
-    let around = Surroundings::new(&program, secrets.to_vec());
-    let filter = tracing_subscriber::EnvFilter::try_from_env("ZOT_VERIFY_LOG").unwrap_or_default();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    Ok(around)
+    aside::keep(secrets);
+    aside::log();
+    #[cfg(debug_assertions)]
+    aside::provoke();
+    Ok(Surroundings::new(&program, secrets.to_vec()))
 }
 
 /// Runs to the end, and until nothing that this program started has anything left to clear up.

@@ -95,7 +95,7 @@ async fn outlives(bench: Bench) -> Judged {
     if answer.status() >= 400 {
         return Ok(Proof::of(format!("a key makes no key: {}", answer.status()), &answer).and(&parent.exchange));
     }
-    let child = keys::minted(&bench, PARENT.name, answer)?;
+    let child = keys::minted(&bench, PARENT.name, PARENT.name, answer)?;
     let lasts = apikey::when(&child.described.expiration_date).map(left);
     if lasts.is_some_and(|lasts| lasts <= bounds::KEY + Duration::from_secs(1)) {
         return Ok(Proof::of("the new key ends with the one that made it", &child.exchange).and(&parent.exchange));

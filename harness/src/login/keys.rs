@@ -105,7 +105,7 @@ impl Own {
         if (400..500).contains(&exchange.status()) {
             noted.removed()?;
         }
-        let minted = minted(bench, owner.known_as(), exchange)?;
+        let minted = minted(bench, owner.known_as(), &owner.name, exchange)?;
         let own = Arc::new(Self { owner, minted, noted });
         bench.setup.people.owe(bench, Owed::Key(Arc::clone(&own)));
         own.noted.created()?;
@@ -143,14 +143,15 @@ pub fn revoke(uuid: &str) -> Request {
 /// A breach where the registry makes none.
 pub async fn mint(bench: &Bench, owner: &SignedIn, wish: &Wish) -> Result<Minted, Halt> {
     let exchange = bench.wire.send(owner.asks(wish.request())).await?;
-    minted(bench, owner.known_as(), exchange)
+    minted(bench, owner.known_as(), &owner.name, exchange)
 }
 
-/// Reads the answer to a request for a key.
+/// Reads the answer to a request for a key. The registry knows its owner as `known_as`; reports call it after `name`,
+/// which is not the registry's word: what a secret is called is shown in its stead.
 ///
 /// # Errors
 /// A breach where it shows none.
-pub fn minted(bench: &Bench, owner: &str, exchange: Arc<Exchange>) -> Result<Minted, Halt> {
+pub fn minted(bench: &Bench, known_as: &str, name: &str, exchange: Arc<Exchange>) -> Result<Minted, Halt> {
     expect::status(&exchange, 201, bench.wire.redactor())?;
     let body = expect::object(&exchange, bench.wire.redactor())?;
     let key = body.get("apiKey").and_then(Value::as_str).unwrap_or_default();
@@ -159,7 +160,7 @@ pub fn minted(bench: &Bench, owner: &str, exchange: Arc<Exchange>) -> Result<Min
         let expected = "the new key is shown once, with the identifier by which it is revoked";
         return Err(Breach::new(expected, "no key, or no identifier", &exchange).into());
     };
-    let account = Account { name: owner.to_owned(), secret: Secret::new(format!("api key of {owner}"), key) };
+    let account = Account { name: known_as.to_owned(), secret: Secret::new(format!("api key of {name}"), key) };
     Ok(Minted { account, described, exchange })
 }
 

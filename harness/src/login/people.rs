@@ -227,7 +227,7 @@ impl Owed {
             }
         };
         if let Err(halt) = given {
-            tracing::warn!(?halt, "not given back");
+            tracing::warn!("not given back: {halt:?}");
         }
     }
 }

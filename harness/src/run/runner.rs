@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::outcome::{CheckOutcome, Halt, Judged, PartOutcome, Record, Verdict};
+use super::outcome::{CheckOutcome, Halt, Hint, Judged, PartOutcome, Record, Verdict};
 use super::plan::{Plan, PlannedCheck, PlannedPart};
 use crate::bench::Bench;
 use crate::check::{Level, Probe};
@@ -154,7 +154,8 @@ impl Asked<'_> {
                 outcome.waiver.clone_from(&planned.waiver);
                 outcome.expected = Some(redact(&breach.expected));
                 outcome.observed = Some(redact(&breach.observed));
-                outcome.hint = breach.hint;
+                outcome.hint =
+                    breach.hint.map(|hint| Hint { cause: redact(&hint.cause), cure: hint.cure.as_deref().map(redact) });
                 outcome.curl = breach.exchange.as_ref().map(|exchange| exchange.curl(wire.redactor()));
                 behind = joined(behind, breach.exchange.as_slice());
             }

@@ -33,6 +33,18 @@ pub struct Keeper {
     labs: Arc<Mutex<Vec<String>>>,
 }
 
+/// What a reaper needs of the environment: to find its directory, itself and the engine. Secrets stay where they are.
+const NEEDED: [&str; 8] = [
+    "DOCKER_CERT_PATH",
+    "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY",
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "RUST_BACKTRACE",
+    "TMPDIR",
+];
+
 /// How many reapers of this process still work.
 static WORKING: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
 
@@ -63,6 +75,8 @@ impl Keeper {
         let mut reaper = Command::new(program)
             .arg(REAP)
             .arg(&directory)
+            .env_clear()
+            .envs(NEEDED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -84,7 +84,7 @@ fn works_in(pid: i32, directory: &Path) -> bool {
     let line = if cfg!(target_os = "linux") {
         std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
     } else {
-        let ps = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
+        let ps = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).env_clear().output();
         ps.map(|output| output.stdout).unwrap_or_default()
     };
     String::from_utf8_lossy(&line).contains(&*directory.to_string_lossy())
