@@ -17,7 +17,7 @@ use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::ledger::{self, Entry};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
-use crate::target::Kind;
+use crate::target::{Kind, PASSING_TAG};
 use crate::wire::door::{self, Aim, Door};
 use crate::wire::{Exchange, Request};
 
@@ -138,7 +138,7 @@ impl Laid {
         let image =
             |which: &str| pushing::image(&format!("admin {part} {run} {which}"), &format!("{part} of run {run}"));
         let (resident, rival) = (image("resident")?, image("rival")?);
-        let tag = format!("admin-{part}-{run}");
+        let tag = format!("{PASSING_TAG}{part}-{run}");
         let aim = Aim { resident, rival, ..Aim::at(repository, &tag).map_err(pushing::unbuilt)? };
         try_join(
             pushing::upload(bench, admin, &aim.repository, &aim.resident),

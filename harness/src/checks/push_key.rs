@@ -16,7 +16,7 @@ use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
-use crate::target::{Kind, Residue, is_tag};
+use crate::target::{Kind, Residue, stays};
 use crate::wire::{Exchange, Request};
 
 /// The requests of the shared push: whichever part asks for it first sends them.
@@ -233,7 +233,7 @@ async fn put(
 }
 
 /// What the tags of a repository answer anybody: in a lab all, on a live registry some of those that nobody else tries
-/// to move.
+/// to move or takes away.
 pub(super) async fn standing(bench: &Bench, repository: &str) -> Result<Vec<Standing>, Halt> {
     let list = bench.wire.send(Request::get(format!("/v2/{repository}/tags/list"))).await?;
     if list.status() == 404 {
@@ -242,7 +242,7 @@ pub(super) async fn standing(bench: &Bench, repository: &str) -> Result<Vec<Stan
     let names = list.json().filter(|_| list.status() == 200);
     let names = names.ok_or_else(|| Halt::Skip(format!("needs the list of tags: {}", expect::observed(&list))))?;
     let live = bench.deployment.kind == Kind::Live;
-    let wanted = |tag: &&str| !live || (is_tag(tag) && !immutable::PERMANENT.contains(tag));
+    let wanted = |tag: &&str| !live || (stays(tag) && !immutable::PERMANENT.contains(tag));
     let tags = pushing::tags(&names).into_iter().filter(wanted);
     let asked = tags.rev().take(bounds::OLD_TAGS).map(|tag| async {
         let exchange = bench.wire.send(pushing::read(repository, tag)).await?;

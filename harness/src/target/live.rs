@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use url::Url;
 use zot_verify_model::ZotConfig;
 
-use super::{Deployment, ImageName, Kind, KnownBy, Mirror, Whose, is_tag, recognise, scopes};
+use super::{Deployment, ImageName, Kind, KnownBy, Mirror, Whose, recognise, scopes, stays};
 use crate::error::Trouble;
 use crate::login::people::Groups;
 use crate::manifests::Inventory;
@@ -106,8 +107,8 @@ async fn canarys_tag(wire: &Wire, canary: &str) -> Result<ImageName, Halt> {
         return Err(Halt::Error(format!("no image to pull is known: {why}")));
     }
     let tags = (listed.status() == 200).then(|| listed.json()).flatten();
-    let first = tags.as_ref().and_then(|tags| tags.get("tags")?.as_array()?.first()?.as_str());
-    match first.filter(|tag| is_tag(tag)) {
+    let tags = tags.as_ref().and_then(|tags| tags.get("tags")?.as_array());
+    match tags.into_iter().flatten().filter_map(Value::as_str).find(|tag| stays(tag)) {
         Some(tag) => Ok(ImageName { repository: canary.to_owned(), reference: tag.to_owned() }),
         None => Err(Halt::Skip(format!(
             "no image to pull: {canary} has no tag; give --pull-image, or `pull_image` in zot-verify.toml"

@@ -219,6 +219,15 @@ pub fn is_tag(name: &str) -> bool {
     bytes.len() <= 128 && bytes.first().is_some_and(|c| word(*c)) && bytes.iter().all(|c| word(*c) || b".-".contains(c))
 }
 
+/// How the canary's tags begin that a run makes and takes away again. Nobody builds on one: it may be another run's.
+pub const PASSING_TAG: &str = "admin-";
+
+/// Whether a tag of the canary stays, as far as runs are concerned.
+#[must_use]
+pub fn stays(tag: &str) -> bool {
+    is_tag(tag) && !tag.starts_with(PASSING_TAG)
+}
+
 impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if self.digest().is_some() { '@' } else { ':' };
