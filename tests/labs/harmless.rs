@@ -15,7 +15,9 @@ use zot_verify::wire::door::{Aim, UPLOAD_WHOLE};
 use zot_verify::wire::{Announced, Trust, Wire};
 use zot_verify_model::Digest;
 
+use super::crowd::Crowd;
 use super::support;
+use super::writes::Registry;
 
 pub(crate) fn live_changes_nothing(zot: &Zot) -> Result<(), Failed> {
     let around = support::surroundings();
@@ -47,6 +49,130 @@ pub(crate) fn open_doors(zot: &Zot) -> Result<(), Failed> {
         }
         Ok(())
     })
+}
+
+/// Whatever a live run does, the repositories of others stay as they are: their lists, their bytes, how often they were
+/// pulled, and every file of theirs.
+pub(crate) fn in_a_crowd(zot: &Zot) -> Result<(), Failed> {
+    let around = support::surroundings();
+    support::runtime()?.block_on(async {
+        let registry = Registry::start(&support::spec(zot, &around).await?).await?;
+        let place = Crowded::gather(registry, &around).await?;
+        place.stays(&Writes::Nothing).await?;
+        place.stays(&Writes::Canary).await?;
+        // When all of it is there, and was there before.
+        place.stays(&Writes::Canary).await?;
+        place.registry.stop().await
+    })
+}
+
+/// Where every door is open, a run that may only read changes nothing, and one that may write does so only to the canary.
+pub(crate) fn in_an_open_crowd(zot: &Zot) -> Result<(), Failed> {
+    let around = support::surroundings();
+    support::runtime()?.block_on(async {
+        let spec = support::spec(zot, &around).await?.with(support::faults("anybody-may-do-everything")?);
+        let place = Crowded::gather(Registry::start(&spec).await?, &around).await?;
+        place.stays(&Writes::Nothing).await?;
+        place.stays(&Writes::Canary).await?;
+        place.registry.stop().await
+    })
+}
+
+/// What a run may write to.
+#[derive(Debug, PartialEq, Eq)]
+enum Writes {
+    Nothing,
+    Canary,
+}
+
+/// A registry full of other people's repositories.
+struct Crowded<'a> {
+    registry: Registry,
+    crowd: Crowd,
+    around: &'a Surroundings,
+}
+
+impl<'a> Crowded<'a> {
+    const CANARY: &'static str = "blumeops/zot-verify-canary";
+    const FETCHED: &'static str = "docker.io/library/blumeops-zot-verify-canary";
+
+    async fn gather(registry: Registry, around: &'a Surroundings) -> Result<Self, Failed> {
+        let crowd = Crowd::gather(&registry.bench, &registry.admin).await?;
+        Ok(Self { registry, crowd, around })
+    }
+
+    /// Runs, and compares all but what the run may write to.
+    async fn stays(&self, writes: &Writes) -> Result<(), Failed> {
+        let bench = &self.registry.bench;
+        let all = async || Ok::<_, Failed>((self.crowd.seen(bench).await?, self.others().await?, disk(self.around)?));
+        let before = all().await?;
+        let counted = self.crowd.counted(bench).await?;
+        self.run(writes).await?;
+        let counted_after = self.crowd.counted(bench).await?;
+        let after = all().await?;
+        let ours = |path: &Path| [Self::CANARY, Self::FETCHED].iter().any(|own| holds(path, own));
+        let files = |files: &BTreeMap<PathBuf, String>| -> BTreeMap<PathBuf, String> {
+            let others = files.iter().filter(|(path, _)| *writes == Writes::Nothing || !ours(path));
+            others.map(|(path, digest)| (path.clone(), digest.clone())).collect()
+        };
+        for (what, same) in [
+            ("what can be asked for", before.0 == after.0),
+            ("the catalogue", before.1 == after.1),
+            ("files", files(&before.2) == files(&after.2)),
+            ("counters", counted == counted_after),
+            ("counters that can be seen", bench.deployment.stand_in || !counted.is_empty()),
+        ] {
+            if !same {
+                let counters = differences(&counted, &counted_after);
+                let asked = differences(&before.0, &after.0);
+                let (found, files) = (differences(&before.1, &after.1), differences(&before.2, &after.2));
+                return Err(format!("{writes:?}: {what}: {counters:#?} {asked:#?} {found:#?} {files:#?}").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Every repository but those that a run may write to.
+    async fn others(&self) -> Result<Content, Failed> {
+        let mut content = content(self.registry.url()).await?;
+        content.retain(|name, _| name != Self::CANARY && name != Self::FETCHED);
+        Ok(content)
+    }
+
+    async fn run(&self, writes: &Writes) -> Result<(), Failed> {
+        let directory = tempfile::tempdir()?;
+        let output = match writes {
+            Writes::Canary => {
+                let mut command = self.registry.whole(self.registry.url(), Self::CANARY, directory.path())?;
+                command.args(["--format", "json"]).output().await?
+            }
+            Writes::Nothing => {
+                let mut command = support::command(directory.path());
+                command.args(["live", self.registry.url(), "--format", "json", "--pull-image", "zot-verify/pull:v1"]);
+                self.registry.keys(&mut command);
+                tokio::process::Command::from(command).output().await?
+            }
+        };
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))?;
+        let noted = report["ledger"].as_array().map_or(0, Vec::len);
+        if (noted > 0) == (*writes == Writes::Canary) { Ok(()) } else { Err(format!("{noted} things noted").into()) }
+    }
+}
+
+/// What is not on both sides, or not the same.
+fn differences<'a, K: Ord, V: PartialEq>(
+    before: &'a BTreeMap<K, V>,
+    after: &'a BTreeMap<K, V>,
+) -> Vec<(&'a K, Option<&'a V>, Option<&'a V>)> {
+    let keys = before.keys().chain(after.keys()).collect::<std::collections::BTreeSet<_>>();
+    let both = keys.into_iter().map(|key| (key, before.get(key), after.get(key)));
+    both.filter(|(_, before, after)| before != after).collect()
+}
+
+/// Whether a file lies in the directory of a repository.
+fn holds(path: &Path, repository: &str) -> bool {
+    path.to_string_lossy().contains(&format!("/root/{repository}/"))
 }
 
 /// A push that announces a body stores nothing in a registry that would have let it in, whatever it announces.
@@ -98,8 +224,11 @@ async fn live_leaves_as_it_was(spec: &LabSpec, around: &Surroundings) -> Result<
         .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-/// Every repository with its tags, and the digest behind each tag, as anybody sees them.
-pub(crate) async fn content(url: &str) -> Result<BTreeMap<String, Vec<(String, String)>>, Failed> {
+/// Every repository with its tags, and the digest behind each tag.
+pub(crate) type Content = BTreeMap<String, Vec<(String, String)>>;
+
+/// What anybody sees of a registry.
+pub(crate) async fn content(url: &str) -> Result<Content, Failed> {
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
     let get = |path: String| client.get(format!("{url}v2/{path}")).send();
     let catalog: Value = serde_json::from_slice(&get("_catalog".into()).await?.bytes().await?)?;

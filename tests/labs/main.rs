@@ -8,14 +8,19 @@ mod caddy;
 mod clean;
 mod cleanup;
 mod container;
+mod crowd;
+mod effects;
+mod gate;
 mod harmless;
 mod inventory;
+mod kills;
 mod leak;
 mod mirror;
 mod opinion;
 mod personas;
 mod preflight;
 mod support;
+mod together;
 mod trust;
 mod verdicts;
 mod writes;
@@ -38,6 +43,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("personas-send-what-programs-send", personas::send_what_programs_send),
     ("live-changes-nothing", harmless::live_changes_nothing),
     ("live-changes-nothing-even-if-all-doors-are-open", harmless::open_doors),
+    ("live-run-in-a-crowd", harmless::in_a_crowd),
+    ("live-run-in-an-open-crowd", harmless::in_an_open_crowd),
     ("announced-pushes-store-nothing", harmless::announced_pushes),
     ("live-run-notes-what-it-makes", clean::a_live_run_notes_what_it_makes),
     ("clean-removes-what-a-ledger-lists", clean::removes_what_a_ledger_lists),
@@ -46,7 +53,13 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("findings-on-manifests-are-told", inventory::findings_are_told),
     ("manifests-that-tell-nothing-are-no-pass", inventory::what_tells_nothing_is_no_pass),
     ("what-is-written-is-noted", writes::what_is_written_is_noted),
+    ("an-echo-is-not-passed-on", leak::an_echo_is_not_passed_on),
+    ("no-command-tells-a-secret", leak::no_command_tells),
     ("no-residue-is-no-tag", writes::no_residue_is_no_tag),
+    ("killed-live-run-leaves-only-what-is-listed", kills::only_what_is_listed_is_left),
+    ("live-run-beside-a-live-run", together::live_and_live),
+    ("live-run-beside-a-clean", together::live_and_clean),
+    ("live-run-beside-labs", together::labs_and_live),
 ];
 
 /// What makes sense with a zot process only.
@@ -81,7 +94,9 @@ type Other = fn() -> Result<(), Failed>;
 
 /// What needs no zot of either kind.
 const OTHERS: &[(&str, Other)] = &[
+    ("what-is-planted-is-found", leak::what_is_planted_is_found),
     ("no-output-holds-a-secret", leak::no_output_holds_a_secret),
+    ("a-defect-tells-no-secret", leak::a_defect_tells_no_secret),
     ("killed-start-leaves-nothing", cleanup::killed_start_leaves_nothing),
     ("https-is-believed-with-its-authority-only", trust::https_is_believed_with_its_authority_only),
 ];

@@ -1,6 +1,8 @@
 //! `live --allow-writes` creates what its ledger says, in the canary, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,16 +24,16 @@ use super::verdicts;
 const CANARY: &str = "blumeops/zot-verify-canary";
 
 /// A registry that runs, and who may write to it.
-struct Registry {
+pub(crate) struct Registry {
     lab: Lab,
-    bench: Bench,
-    ci: Account,
-    admin: Account,
+    pub(crate) bench: Bench,
+    pub(crate) ci: Account,
+    pub(crate) admin: Account,
     directory: tempfile::TempDir,
 }
 
 impl Registry {
-    async fn start(spec: &LabSpec) -> Result<Self, Failed> {
+    pub(crate) async fn start(spec: &LabSpec) -> Result<Self, Failed> {
         let (lab, wire, deployment) = spec.start(&Redactor::new()).await?;
         let (intent, setup) = (Arc::new(Intent::default()), Arc::new(Setup::default()));
         let bench = Bench { deployment: Arc::new(deployment), intent, wire, setup, ledger: Ledger::lab() };
@@ -40,8 +42,40 @@ impl Registry {
         Ok(Self { lab, bench, ci, admin, directory: tempfile::tempdir()? })
     }
 
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.bench.wire.registry().as_str()
+    }
+
+    /// Everything that a live run can do, through a gate: it writes to this canary, logs in, and has an image fetched.
+    pub(crate) fn whole(&self, at: &str, canary: &str, directory: &Path) -> Result<tokio::process::Command, Failed> {
+        let deployment = &self.bench.deployment;
+        let issuer = deployment.issuer.as_ref().ok_or("a lab has an issuer")?;
+        let password = deployment.password.as_ref().ok_or("a lab has a password")?;
+        std::fs::write(directory.join("zot-verify.toml"), format!("external_url = '{}'\n", deployment.external_url))?;
+        let mut command = support::command(directory);
+        command
+            .args(["live", at, "--allow-writes", "--canary", canary])
+            .args(["--issuer", issuer.as_str(), "--pull-image", "zot-verify/pull:v1", "--timeout", "60s"])
+            .args(["--mirror-image", &format!("docker.io/library/{}:v1", canary.replace('/', "-"))])
+            .env("XDG_STATE_HOME", directory)
+            .envs([("ZOT_VERIFY_OIDC_USER", "zv-pat"), ("ZOT_VERIFY_OIDC_PASSWORD", password.expose())]);
+        self.keys(&mut command);
+        Ok(command.into())
+    }
+
+    /// Gives a command the keys of CI and of an administrator.
+    pub(crate) fn keys(&self, command: &mut Command) {
+        command
+            .envs([("ZOT_VERIFY_USER", self.ci.name.as_str()), ("ZOT_VERIFY_API_KEY", self.ci.secret.expose())])
+            .env("ZOT_VERIFY_ADMIN_USER", &self.admin.name)
+            .env("ZOT_VERIFY_ADMIN_API_KEY", self.admin.secret.expose());
+    }
+
+    pub(crate) async fn stop(self) -> Result<(), Failed> {
+        let Self { lab, bench, .. } = self;
+        drop(bench);
+        lab.stop().await?;
+        Ok(())
     }
 
     /// What CI's smoke test runs, and its report.
@@ -50,10 +84,8 @@ impl Registry {
         command
             .args(["live", self.url(), "push.apikey", "tags.*", "admin.*", "--allow-writes", "--format", "json"])
             .args(["--ledger", "ledger"])
-            .args(words)
-            .envs([("ZOT_VERIFY_USER", self.ci.name.as_str()), ("ZOT_VERIFY_API_KEY", self.ci.secret.expose())])
-            .env("ZOT_VERIFY_ADMIN_USER", &self.admin.name)
-            .env("ZOT_VERIFY_ADMIN_API_KEY", self.admin.secret.expose());
+            .args(words);
+        self.keys(&mut command);
         let output = tokio::process::Command::from(command).output().await?;
         serde_json::from_slice(&output.stdout)
             .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)).into())
@@ -143,10 +175,7 @@ pub(crate) fn what_is_written_is_noted(zot: &Zot) -> Result<(), Failed> {
         expect(&support::verdicts(&report)[..2], &[("push.apikey", "pass"), ("tags.new-accepted", "skipped")])?;
         expect(registry.content().await?.get(CANARY).cloned().unwrap_or_default(), canary(2))?;
         registry.is_as_noted().await?;
-        let Registry { lab, bench, .. } = registry;
-        drop(bench);
-        lab.stop().await?;
-        Ok(())
+        registry.stop().await
     })
 }
 
@@ -156,10 +185,7 @@ pub(crate) fn no_residue_is_no_tag(zot: &Zot) -> Result<(), Failed> {
     support::runtime()?.block_on(async {
         let registry = Registry::start(&support::spec(zot, &around).await?).await?;
         no_residue(&registry).await?;
-        let Registry { lab, bench, .. } = registry;
-        drop(bench);
-        lab.stop().await?;
-        Ok(())
+        registry.stop().await
     })
 }
 
@@ -204,10 +230,7 @@ pub(crate) fn no_residue_is_collected(zot: &Zot) -> Result<(), Failed> {
                 return Err(format!("zot has not collected {left:?}").into());
             }
         }
-        let Registry { lab, bench, .. } = registry;
-        drop(bench);
-        lab.stop().await?;
-        Ok(())
+        registry.stop().await
     })
 }
 
