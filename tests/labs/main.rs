@@ -18,6 +18,7 @@ mod leak;
 mod mirror;
 mod opinion;
 mod personas;
+mod portal;
 mod preflight;
 mod support;
 mod together;
@@ -40,6 +41,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("deployed-shape", verdicts::deployed_shape),
     ("held-push-is-a-story", verdicts::held_push_is_a_story),
     ("issuer-away-is-no-verdict", verdicts::issuer_away),
+    ("nothing-passes-behind-a-portal", portal::nothing_passes_behind_a_portal),
     ("personas-send-what-programs-send", personas::send_what_programs_send),
     ("live-changes-nothing", harmless::live_changes_nothing),
     ("live-changes-nothing-even-if-all-doors-are-open", harmless::open_doors),
