@@ -213,10 +213,13 @@ async fn missing(bench: Bench) -> Judged {
     let answer = bench.wire.send(Request::get(format!("/v2/{repository}/manifests/{TAG}")).following()).await?;
     expect::status(&answer, 404, redactor)?;
     let listed = bench.wire.send(Request::get(format!("/v2/{repository}/tags/list"))).await?;
-    let tags = listed.json().and_then(|body| body.get("tags").and_then(Value::as_array).cloned()).unwrap_or_default();
-    if listed.status() != 404 && !(listed.status() == 200 && tags.is_empty()) {
+    let tags = listed.json().and_then(|body| body.get("tags").cloned());
+    let none = tags.as_ref().is_some_and(|tags| tags.is_null() || tags.as_array().is_some_and(Vec::is_empty));
+    if listed.status() != 404 && !(listed.status() == 200 && none) {
         let line = listed.line(redactor);
-        let observed = format!("{}, {} tags", expect::observed(&listed), tags.len());
+        let tags =
+            tags.as_ref().and_then(Value::as_array).map_or("no list of".to_owned(), |tags| tags.len().to_string());
+        let observed = format!("{}, {tags} tags", expect::observed(&listed));
         return Err(Breach::new(format!("{line} answers 404, or no tag"), observed, &listed).into());
     }
     let reading = meter.read(&upstream).await?;

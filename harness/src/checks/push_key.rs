@@ -99,25 +99,30 @@ pub const CHECK: Check = Check {
 };
 
 async fn reads(bench: Bench) -> Judged {
-    let (ci, image) = (bench.ci().await?, bench.image()?);
-    let ask = |request: Request| bench.wire.send(request.header("accept", pull::ACCEPT).following());
-    let (anybody, known) =
-        try_join(ask(Request::get(image.manifest_path())), ask(Request::get(image.manifest_path()).by(&ci))).await?;
+    let ci = bench.ci().await?;
+    let path = match bench.deployment.kind {
+        Kind::Local => format!("/v2/{READ}/manifests/v1"),
+        Kind::Live => bench.image()?.manifest_path(),
+    };
+    let ask = || Request::get(&*path).header("accept", pull::ACCEPT).following();
+    let (anybody, known) = try_join(bench.wire.send(ask()), bench.wire.send(ask().by(&ci))).await?;
     if anybody.status() != 200 {
         return Err(Halt::Skip(format!("needs an image that anybody can read: {}", expect::observed(&anybody))));
     }
-    let redactor = bench.wire.redactor();
     if known.status() == 403 {
-        let breach = Breach::new(format!("{} reads {image}", ci.name), expect::observed(&known), &known);
+        let line = known.line(bench.wire.redactor());
+        let breach = Breach::new(format!("{line} by {} answers 200", ci.name), expect::observed(&known), &known);
         let cause = "anonymousPolicy is not for those who have logged in";
         let cure = "add `read` to defaultPolicy, or to CI's own policy, in http.accessControl.repositories";
         return Err(breach.because(cause, Some(cure)).into());
     }
-    expect::status(&known, 200, redactor)?;
-    expect::digest(&known, anybody.digest(), redactor)?;
-    Ok(Proof::of(format!("{image} is {} to both", known.digest().short()), &known).and(&anybody))
+    expect::status(&known, 200, bench.wire.redactor())?;
+    expect::digest(&known, anybody.digest(), bench.wire.redactor())?;
+    Ok(Proof::of(format!("{} with the key and without", known.digest().short()), &known).and(&anybody))
 }
 
+/// What the lab's CI reads.
+const READ: &str = "zot-verify/key-reads";
 /// Where the lab's CI pushes to.
 const REPOSITORY: &str = "zot-verify/push";
 /// The tag that is pushed in a lab, of the shape `vX.Y.Z-<sha7>`.
@@ -132,7 +137,11 @@ const OLD_TAGS: [&str; 2] = ["v0.0.9-f9e8d7c", "latest"];
 pub fn seeds() -> io::Result<Vec<Seed>> {
     let old = |tag: &str| Ok((tag.to_owned(), Content::Image(Image::build("amd64", &format!("{REPOSITORY} {tag}"))?)));
     let tags = OLD_TAGS.into_iter().map(old).collect::<io::Result<_>>()?;
-    Ok(vec![Seed { repository: REPOSITORY.into(), tags, ..Seed::default() }])
+    let read = vec![("v1".to_owned(), Content::Image(Image::build("amd64", READ)?))];
+    Ok(vec![
+        Seed { repository: REPOSITORY.into(), tags, ..Seed::default() },
+        Seed { repository: READ.into(), tags: read, ..Seed::default() },
+    ])
 }
 
 /// What CI has pushed, once, for all parts that look at it.

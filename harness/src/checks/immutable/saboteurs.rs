@@ -29,6 +29,22 @@ static PARAMETER_MOVES: Rule = Rule {
     then: Then::Answer { status: 403, headers: &[], body: "" },
 };
 
+/// Refuses each way once.
+macro_rules! refused_once {
+    ($name:ident, $part:literal, $method:literal) => {
+        static $name: Rule = Rule {
+            when: When::path(concat!("/v2/zot-verify/tags/", $part, "/manifests/*")).methods(&[$method]).times(1),
+            then: Then::Answer { status: 403, headers: &[], body: "" },
+        };
+    };
+}
+refused_once!(TAG_REFUSED_ONCE, "tag", "PUT");
+refused_once!(INDEX_REFUSED_ONCE, "index", "PUT");
+refused_once!(BY_DIGEST_REFUSED_ONCE, "by-digest-tag", "PUT");
+refused_once!(LATEST_REFUSED_ONCE, "latest", "PUT");
+refused_once!(DELETE_TAG_REFUSED_ONCE, "delete-tag", "DELETE");
+refused_once!(DELETE_DIGEST_REFUSED_ONCE, "delete-digest", "DELETE");
+
 const UPDATE: &str = r#"{"http":{"accessControl":{"repositories":{"zot-verify/tags/**":{
     "policies":[{"groups":["artifact-workloads"],"actions":["read","create","update"]}],
     "anonymousPolicy":["read"],"defaultPolicy":["read"]}}}}}"#;
@@ -67,6 +83,20 @@ const ALL_SIX: &[(&str, Verdict)] = &[
 pub(super) const ALL: &[Saboteur] = &[
     saboteur!("ci-may-update", &[Fault::Config(UPDATE)], MOVES, &[]),
     saboteur!("ci-may-delete", &[Fault::Config(DELETE)], DELETIONS, &[]),
+    saboteur!(
+        "tags-changed-at-the-second-try",
+        &[
+            Fault::Config(EVERYTHING),
+            Fault::Proxy(&TAG_REFUSED_ONCE),
+            Fault::Proxy(&INDEX_REFUSED_ONCE),
+            Fault::Proxy(&BY_DIGEST_REFUSED_ONCE),
+            Fault::Proxy(&LATEST_REFUSED_ONCE),
+            Fault::Proxy(&DELETE_TAG_REFUSED_ONCE),
+            Fault::Proxy(&DELETE_DIGEST_REFUSED_ONCE),
+        ],
+        ALL_SIX,
+        &[],
+    ),
     saboteur!("everybody-may-change-tags", &[Fault::Config(EVERYBODY)], ALL_SIX, &[]),
     saboteur!(
         "tags-moved-and-said-to-be-refused",

@@ -16,7 +16,7 @@ const DIGEST: When = When::path("/v2/zot-verify/push/manifests/sha256:*");
 const LIST: When = When::path("/v2/zot-verify/push/tags/list");
 const OTHER_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-const READ_WITH_A_KEY: When = When::path("/v2/zot-verify/pull/manifests/*").header("authorization", "Basic enYt*");
+const READ_WITH_A_KEY: When = When::path("/v2/zot-verify/key-reads/manifests/*").header("authorization", "*");
 
 static OTHER_TO_CI: Rule = Rule { when: READ_WITH_A_KEY, then: Then::Body(|bytes| [bytes, b" "].concat()) };
 static BREAKS_FOR_CI: Rule = Rule { when: READ_WITH_A_KEY, then: Then::Status(500) };
@@ -50,7 +50,7 @@ const NO_CREATE: &str = r#"{"http":{"accessControl":{"repositories":{"zot-verify
     "anonymousPolicy":["read"],"defaultPolicy":["read"]}}}}}"#;
 
 /// Anonymous callers may read what those who are known may not.
-const NO_READ: &str = r#"{"http":{"accessControl":{"repositories":{"zot-verify/pull":{
+const NO_READ: &str = r#"{"http":{"accessControl":{"repositories":{"zot-verify/key-reads":{
     "policies":[{"groups":["artifact-workloads"],"actions":["create"]}],"anonymousPolicy":["read"]}}}}}"#;
 
 /// The list as it was before the push.
