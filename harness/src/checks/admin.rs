@@ -188,7 +188,7 @@ fn needed(halt: Halt) -> Halt {
 async fn does(bench: &Bench, door: &Door, aim: &Aim, admin: &Account, status: u16) -> Judged {
     let look = || bench.wire.send(pushing::read(&aim.repository, &aim.tag));
     let before = look().await?;
-    if before.digest() != &aim.resident.manifest.digest {
+    if before.status() != 200 || before.digest() != &aim.resident.manifest.digest {
         return Err(Halt::Error(format!("{} is not what was put there: {}", aim.tag, expect::observed(&before))));
     }
     let answer = bench.wire.send((door.full)(aim).by(admin)).await?;

@@ -11,6 +11,7 @@ pub mod exposition;
 pub mod immutable;
 pub mod inventory;
 pub mod login;
+pub mod looking;
 pub mod metrics;
 pub mod mirror;
 pub mod mirror_paths;

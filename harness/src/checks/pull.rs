@@ -357,7 +357,7 @@ async fn fetch_manifest(bench: &Bench, digest: &Digest) -> Result<Arc<Exchange>,
 }
 
 /// The media type in the header is the one that the document gives itself (image-spec, `mediaType`).
-fn media_type_agrees(exchange: &Arc<Exchange>, body: &Value, redactor: &Redactor) -> Result<(), Halt> {
+pub(super) fn media_type_agrees(exchange: &Arc<Exchange>, body: &Value, redactor: &Redactor) -> Result<(), Halt> {
     let Some(own) = body.get("mediaType").and_then(Value::as_str) else { return Ok(()) };
     let said = exchange.header("content-type").unwrap_or_default();
     if said == own {

@@ -9,7 +9,7 @@ use zot_verify_model::image::Image;
 use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::principal::Action;
 
-use super::expect;
+use super::{expect, looking};
 use crate::bench::Bench;
 use crate::check::{Check, Effect, Level, Part, Probe, Profile};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
@@ -143,10 +143,8 @@ async fn closed(bench: Bench, door: &'static Door) -> Judged {
         let expected = format!("{line} answers 401 with a challenge that a client can use");
         Breach::new(expected, format!("401, but the challenge {problem}"), &answer)
     })?;
-    if let Some(blind) = after.iter().find(|seen| !matches!(seen.status(), 200 | 204 | 404)) {
-        let line = blind.line(redactor);
-        let why = format!("401, but whether anything changed cannot be seen: {line} answers {}", blind.status());
-        return Err(Halt::Error(why));
+    if let Some(blind) = after.iter().find_map(|look| looking::blind(look, redactor)) {
+        return Err(Halt::Error(format!("401, but whether anything changed cannot be seen: {blind}")));
     }
     let proof = Proof::of(format!("401, and {} reads find everything as before", after.len()), &answer);
     Ok(after.iter().fold(proof, Proof::and))

@@ -11,7 +11,7 @@ use zot_verify_model::layout::{Content, Seed};
 use zot_verify_model::{Account, Digest};
 
 use super::pushing::{self, Upload};
-use super::{expect, immutable, pull};
+use super::{expect, immutable, looking, pull};
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
@@ -253,11 +253,19 @@ pub(super) async fn standing(bench: &Bench, repository: &str) -> Result<Vec<Stan
     let live = bench.deployment.kind == Kind::Live;
     let wanted = |tag: &&str| !live || (stays(tag) && !immutable::PERMANENT.contains(tag));
     let tags = pushing::tags(&names).into_iter().filter(wanted);
-    let asked = tags.rev().take(bounds::OLD_TAGS).map(|tag| async {
+    let asked = tags.rev().take(bounds::OLD_TAGS).map(async |tag| {
         let exchange = bench.wire.send(pushing::read(repository, tag)).await?;
-        Ok::<_, Halt>(Standing { tag: tag.to_owned(), exchange })
+        if live && exchange.status() == 404 {
+            // Somebody has removed it since.
+            return Ok(None);
+        }
+        let gone = (exchange.status() == 404).then(|| "it answers 404".to_owned());
+        if let Some(blind) = looking::blind(&exchange, bench.wire.redactor()).or(gone) {
+            return Err(Halt::Error(format!("{tag} is listed, and whether it moves cannot be seen: {blind}")));
+        }
+        Ok::<_, Halt>(Some(Standing { tag: tag.to_owned(), exchange }))
     });
-    try_join_all(asked).await
+    Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }
 
 async fn upload(bench: Bench) -> Judged {
@@ -301,6 +309,7 @@ async fn read_back(bench: Bench) -> Judged {
     let manifest = pushing::reads(&bench, repository, pushed.reference(), &image.manifest.digest);
     let blobs = try_join_all(image.blobs().map(|blob| read_blob(&bench, repository, blob)));
     let (manifest, blobs) = try_join(manifest, blobs).await?;
+    pull::media_type_agrees(&manifest, &expect::object(&manifest, bench.wire.redactor())?, bench.wire.redactor())?;
     let proof = Proof::of("the same bytes, of the manifest and of its blobs, without credentials", &manifest);
     Ok(blobs.iter().fold(proof, Proof::and))
 }

@@ -44,6 +44,12 @@ impl Exchange {
         self.status.as_u16()
     }
 
+    /// Whether it was asked for without its body.
+    #[must_use]
+    pub fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
     /// Where the request went.
     #[must_use]
     pub fn url(&self) -> &Url {

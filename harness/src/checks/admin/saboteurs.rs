@@ -4,7 +4,7 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::check::{Saboteur, saboteur};
-use crate::run::outcome::Verdict::{self, Fail};
+use crate::run::outcome::Verdict::{self, Error, Fail};
 
 const MANIFESTS: When = When::path("/v2/zot-verify/admin/*/manifests/*");
 const PUTS: When = MANIFESTS.methods(&["PUT"]);
@@ -18,6 +18,9 @@ static NEW_TAG_WITH_OTHER_BYTES: Rule = Rule {
     when: When::path("/v2/zot-verify/admin/create/manifests/*").methods(&["GET"]),
     then: Then::Body(|bytes| [bytes, b" "].concat()),
 };
+/// It is said to be gone from the start, so that nobody sees it go.
+static NEVER_THERE: Rule =
+    Rule { when: When::path("/v2/zot-verify/admin/delete-*/manifests/v1").methods(&["GET"]), then: Then::Status(404) };
 static PUTS_LOST: Rule = Rule { when: PUTS, then: Then::Answer { status: 201, headers: &[], body: "" } };
 static DELETES_LOST: Rule = Rule { when: DELETES, then: Then::Answer { status: 202, headers: &[], body: "" } };
 static REFUSES_IN_WORDS: Rule = Rule { when: MANIFESTS.methods(&["PUT", "DELETE"]), then: Then::Status(403) };
@@ -52,6 +55,12 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!("admin-may-not-create", &[Fault::Config(NO_CREATE)], CREATE, &[]),
     saboteur!("admins-new-tag-said-to-be-taken", &[Fault::Proxy(&NEW_TAG_LOST)], CREATE, &[]),
     saboteur!("admins-new-tag-with-other-bytes", &[Fault::Proxy(&NEW_TAG_WITH_OTHER_BYTES)], CREATE, &[]),
+    saboteur!(
+        "what-admins-delete-was-never-there",
+        &[Fault::Proxy(&NEVER_THERE)],
+        &[("admin.break-glass/delete-tag", Error), ("admin.break-glass/delete-manifest", Error)],
+        &[],
+    ),
     saboteur!("admin-may-not-update", &[Fault::Config(NO_UPDATE)], OVERWRITE, &[]),
     saboteur!("admin-may-not-delete", &[Fault::Config(NO_DELETE)], DELETE, &[]),
     saboteur!("admins-spelled-otherwise", &[Fault::Config(OTHER_GROUP)], ALL_FOUR, &[]),

@@ -12,7 +12,7 @@ use super::meter::Meter;
 use crate::bench::Bench;
 use crate::bounds;
 use crate::checks::expect;
-use crate::checks::pull::{ACCEPT, Descriptor, is_index, length_is, named_blobs, platform};
+use crate::checks::pull::{ACCEPT, Descriptor, is_index, length_is, media_type_agrees, named_blobs, platform};
 use crate::ledger;
 use crate::run::outcome::{Breach, Halt, Proof};
 use crate::target::{ImageName, Kind, Mirror};
@@ -176,6 +176,9 @@ impl Mirrored {
         })?;
         expect::status(&answer, 200, bench.wire.redactor())?;
         expect::digest_header(&answer, answer.digest(), bench.wire.redactor())?;
+        if let Some(body) = answer.json() {
+            media_type_agrees(&answer, &body, bench.wire.redactor())?;
+        }
         Ok(answer)
     }
 

@@ -37,6 +37,10 @@ static TAG_OTHER_HEADER: Rule = Rule {
     when: When::path("/v2/docker.io/library/zot-verify-served/manifests/v1"),
     then: Then::Header("docker-content-digest", "sha256:0"),
 };
+static TAG_OTHER_TYPE: Rule = Rule {
+    when: When::path("/v2/docker.io/library/zot-verify-served/manifests/v1"),
+    then: Then::Header("content-type", "application/octet-stream"),
+};
 static BLOBS_OTHER_BYTES: Rule = Rule {
     when: When::path("/v2/docker.io/library/zot-verify-served/blobs/*"),
     then: Then::Body(|bytes| bytes.iter().map(|byte| byte ^ 1).collect()),
@@ -116,6 +120,7 @@ pub(super) const ALL: &[Saboteur] = &[
     turns!("mirror-refused", Fault::Proxy(&REFUSED), "served"),
     turns!("mirror-tag-with-other-bytes", Fault::Proxy(&TAG_OTHER_BYTES), "served"),
     turns!("mirror-tag-with-another-digest-header", Fault::Proxy(&TAG_OTHER_HEADER), "served"),
+    turns!("mirror-tag-under-another-media-type", Fault::Proxy(&TAG_OTHER_TYPE), "served"),
     turns!("mirror-blobs-with-other-bytes", Fault::Proxy(&BLOBS_OTHER_BYTES), "served"),
     turns!("mirror-blobs-cut-short", Fault::Proxy(&BLOBS_CUT), "served"),
     turns!("mirror-blobs-gone", Fault::Proxy(&BLOBS_GONE), "served"),

@@ -4,7 +4,7 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::check::{Saboteur, saboteur};
-use crate::run::outcome::Verdict::Fail;
+use crate::run::outcome::Verdict::{Error, Fail};
 
 /// The path of the new version tag, as in `push.apikey`.
 const NEW: &str = concat!("/v2/zot-verify/push/manifests/v", env!("CARGO_PKG_VERSION"), "-0a1b2c3");
@@ -22,6 +22,11 @@ static COMMIT_BREAKS: Rule = Rule { when: COMMIT.methods(&["PUT"]), then: Then::
 static COMMIT_LOST: Rule =
     Rule { when: COMMIT.methods(&["PUT"]), then: Then::Answer { status: 201, headers: &[], body: "" } };
 
+const OLD: When = When::path("/v2/zot-verify/commit/manifests/v1");
+static OLD_GONE: Rule = Rule { when: OLD, then: Then::Status(404) };
+static OLD_AS_A_PAGE: Rule = Rule { when: OLD, then: Then::Body(|_| b"<!doctype html>".to_vec()) };
+static OLD_WITH_OTHER_BYTES: Rule = Rule { when: OLD, then: Then::Body(|bytes| [bytes, b" "].concat()) };
+
 const MAY_UPDATE: &str = r#"{"http":{"accessControl":{"repositories":{
     "zot-verify/push":{"policies":[{"groups":["artifact-workloads"],"actions":["read","create","update"]}],
         "anonymousPolicy":["read"],"defaultPolicy":["read"]},
@@ -36,6 +41,14 @@ pub(super) const ALL: &[Saboteur] = &[
         "new-tag-moves-latest",
         &[Fault::Config(MAY_UPDATE), Fault::Proxy(&MOVES_LATEST)],
         &[("tags.new-accepted/version", Fail), ("push.apikey/read-back", Fail), ("push.apikey/listed", Fail)],
+        &[],
+    ),
+    saboteur!("older-tag-listed-and-gone", &[Fault::Proxy(&OLD_GONE)], &[("tags.new-accepted/commit", Error)], &[]),
+    saboteur!("older-tag-is-a-web-page", &[Fault::Proxy(&OLD_AS_A_PAGE)], &[("tags.new-accepted/commit", Error)], &[]),
+    saboteur!(
+        "older-tag-with-other-bytes",
+        &[Fault::Proxy(&OLD_WITH_OTHER_BYTES)],
+        &[("tags.new-accepted/commit", Error)],
         &[],
     ),
     saboteur!("commit-tag-refused", &[Fault::Config(NO_CREATE)], &[("tags.new-accepted/commit", Fail)], &[]),

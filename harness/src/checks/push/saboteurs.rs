@@ -4,7 +4,7 @@ use zot_verify_fixtures::fault::Fault;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::check::{Saboteur, saboteur};
-use crate::run::outcome::Verdict::{self, Fail};
+use crate::run::outcome::Verdict::{self, Error, Fail};
 
 const WRITES: When = When::path("/v2/zot-verify/doors/*").methods(&["POST", "PUT", "PATCH", "DELETE"]);
 
@@ -21,6 +21,16 @@ static REDIRECTS: Rule = Rule {
 static NO_CHALLENGE: Rule = Rule { when: WRITES, then: Then::NoHeader("www-authenticate") };
 static EMPTY_REALM: Rule = Rule { when: WRITES, then: Then::Header("www-authenticate", "basic realm=") };
 static ODD_SCHEME: Rule = Rule { when: WRITES, then: Then::Header("www-authenticate", r#"Negotiate realm="x""#) };
+
+/// Whoever looks sees the same page before and after.
+static SEEN_AS_A_PAGE: Rule = Rule {
+    when: When::path("/v2/zot-verify/doors/*").methods(&["GET"]),
+    then: Then::Answer {
+        status: 200,
+        headers: &[("content-type", "text/html")],
+        body: "<!doctype html><title>Hello</title>",
+    },
+};
 
 const OPEN: &str =
     r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","create","update","delete"]}}}}}"#;
@@ -44,6 +54,22 @@ const EVERY_DOOR: &[(&str, Verdict)] = &[
     ("push.anonymous-denied/delete-manifest", Fail),
     ("push.anonymous-denied/delete-blob", Fail),
 ];
+const EVERY_DOOR_UNSEEN: &[(&str, Verdict)] = &[
+    ("push.anonymous-denied/upload-begin", Error),
+    ("push.anonymous-denied/upload-whole", Error),
+    ("push.anonymous-denied/mount", Error),
+    ("push.anonymous-denied/upload-chunk", Error),
+    ("push.anonymous-denied/upload-finish", Error),
+    ("push.anonymous-denied/upload-cancel", Error),
+    ("push.anonymous-denied/new-tag", Error),
+    ("push.anonymous-denied/move-tag", Error),
+    ("push.anonymous-denied/by-digest", Error),
+    ("push.anonymous-denied/by-digest-new-tag", Error),
+    ("push.anonymous-denied/by-digest-move-tag", Error),
+    ("push.anonymous-denied/delete-tag", Error),
+    ("push.anonymous-denied/delete-manifest", Error),
+    ("push.anonymous-denied/delete-blob", Error),
+];
 const CREATE_DOORS: &[(&str, Verdict)] = &[
     ("push.anonymous-denied/upload-begin", Fail),
     ("push.anonymous-denied/upload-whole", Fail),
@@ -64,6 +90,7 @@ const DELETE_DOORS: &[(&str, Verdict)] = &[
 ];
 
 pub(super) const ALL: &[Saboteur] = &[
+    saboteur!("doors-seen-through-a-web-page", &[Fault::Proxy(&SEEN_AS_A_PAGE)], EVERY_DOOR_UNSEEN, &[]),
     saboteur!("anybody-may-create", &[Fault::Config(CREATE)], CREATE_DOORS, &[]),
     saboteur!("anybody-may-update", &[Fault::Config(UPDATE)], UPDATE_DOORS, &[]),
     saboteur!("anybody-may-delete", &[Fault::Config(DELETE)], DELETE_DOORS, &[]),

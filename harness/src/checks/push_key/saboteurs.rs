@@ -35,6 +35,7 @@ static TAG_MISNAMED: Rule =
     Rule { when: TAG.methods(&["PUT"]), then: Then::Header(expect::DIGEST_HEADER, OTHER_DIGEST) };
 static TAG_NOWHERE: Rule = Rule { when: TAG.methods(&["PUT"]), then: Then::NoHeader("location") };
 static OTHER_MANIFEST: Rule = Rule { when: TAG.methods(&["GET"]), then: Then::Body(|bytes| [bytes, b" "].concat()) };
+static OTHER_TYPE: Rule = Rule { when: TAG.methods(&["GET"]), then: Then::Header("content-type", "application/json") };
 static OTHER_BLOBS: Rule = Rule { when: BLOBS, then: Then::Body(|bytes| [bytes, b" "].concat()) };
 static BLOBS_GONE: Rule = Rule { when: BLOBS, then: Then::Answer { status: 404, headers: &[], body: "" } };
 static DIGEST_GONE: Rule =
@@ -124,6 +125,12 @@ pub(super) const ALL: &[Saboteur] = &[
         &[Fault::Proxy(&OTHER_MANIFEST)],
         &[("push.apikey/read-back", Fail), ("tags.new-accepted/version", Fail)],
         &[],
+    ),
+    saboteur!(
+        "pushed-manifest-read-under-another-media-type",
+        &[Fault::Proxy(&OTHER_TYPE)],
+        &[("push.apikey/read-back", Fail)],
+        &[]
     ),
     saboteur!(
         "pushed-blobs-read-with-other-bytes",
