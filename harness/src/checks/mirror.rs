@@ -15,7 +15,7 @@ use zot_verify_model::layout::{Content, Seed};
 use self::meter::Meter;
 pub use self::pulling::Pulled;
 use self::pulling::{Mirrored, NAMESPACE, TAG};
-use super::expect;
+use super::{expect, looking};
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Profile, part};
@@ -231,6 +231,9 @@ async fn own(bench: Bench) -> Judged {
     pulling::mirror(&bench)?;
     let there = bench.wire.send(Request::get(format!("/v2/{OWN}/manifests/{TAG}")).following()).await?;
     let gone = bench.wire.send(Request::get(format!("/v2/{OWN}/manifests/no-such-tag")).following()).await?;
+    if let Some(blind) = looking::blind(&there, bench.wire.redactor()) {
+        return Err(Halt::Error(format!("whether it is asked for here cannot be told: {blind}")));
+    }
     let reading = meter.read(OWN).await?;
     if let Some(asked) = reading.requests.first() {
         let expected = format!("the upstream is not asked for {OWN}, an own repository");

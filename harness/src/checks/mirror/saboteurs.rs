@@ -8,7 +8,7 @@ use zot_verify_fixtures::proxy::{Rule, Then, When};
 use zot_verify_fixtures::upstream::Trouble;
 
 use crate::check::{Saboteur, saboteur};
-use crate::run::outcome::Verdict::{self, Fail};
+use crate::run::outcome::Verdict::{self, Error, Fail};
 
 /// A `registries` of `extensions.sync`; the lab fills in where they are.
 macro_rules! registries {
@@ -76,6 +76,10 @@ static MISSING_LISTED: Rule = Rule {
         body: r#"{"name":"docker.io/library/missing-zot-verify","tags":["v1"]}"#,
     },
 };
+static OWN_AS_A_PAGE: Rule = Rule {
+    when: When::path("/v2/zot-verify/mirror-own/manifests/v1"),
+    then: Then::Answer { status: 200, headers: &[], body: "<!doctype html>" },
+};
 static OWN_MADE_UP: Rule = Rule {
     when: When::path("/v2/zot-verify/mirror-own/manifests/no-such-tag"),
     then: Then::Answer { status: 200, headers: &[], body: "{}" },
@@ -137,5 +141,11 @@ pub(super) const ALL: &[Saboteur] = &[
     turns!("mirror-breaks-at-what-is-missing", Fault::Proxy(&MISSING_BREAKS), "missing"),
     turns!("mirror-lists-what-is-missing", Fault::Proxy(&MISSING_LISTED), "missing"),
     turns!("mirror-takes-in-own-repositories", Fault::Config(OWN_TOO), "own"),
+    saboteur!(
+        "mirror-hides-own-behind-a-page",
+        &[Fault::Proxy(&OWN_AS_A_PAGE)],
+        &[("mirror.pull-through/own", Error)],
+        &[],
+    ),
     turns!("mirror-makes-up-own-tags", Fault::Proxy(&OWN_MADE_UP), "own"),
 ];
