@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zot_verify_model::Digest;
 
-use super::pull::{Descriptor, is_index, length_is, named_blobs, platform};
+use super::pull::{Descriptor, is_index, length_is, media_type_agrees, named_blobs, platform};
 use super::{expect, version};
 use crate::bench::Bench;
 use crate::bounds;
@@ -82,6 +82,8 @@ async fn pull_as(bench: Bench, persona: &'static Persona) -> Judged {
     if !persona.whole {
         return Ok(proof.saying("/v2/ and the manifest of a tag"));
     }
+    // They tell an index from an image by it.
+    media_type_agrees(&top, &body, redactor)?;
     let (manifest, shown) = if is_index(&top) || body.get("manifests").is_some() {
         let Some(child) = platform(&body) else {
             return Err(Breach::new("an index that names manifests", "none that can be read", &top).into());
@@ -91,7 +93,9 @@ async fn pull_as(bench: Bench, persona: &'static Persona) -> Judged {
         expect::status(&exchange, 200, redactor)?;
         expect::digest(&exchange, &child.digest, redactor)?;
         proof = proof.and(&exchange);
-        (expect::object(&exchange, redactor)?, exchange)
+        let manifest = expect::object(&exchange, redactor)?;
+        media_type_agrees(&exchange, &manifest, redactor)?;
+        (manifest, exchange)
     } else {
         (body, top)
     };

@@ -175,6 +175,7 @@ async fn index(bench: Bench) -> Judged {
     expect::status(&again, 200, redactor)?;
     expect::digest(&again, top.digest(), redactor)?;
     expect::digest_header(&again, top.digest(), redactor)?;
+    media_type_agrees(&again, &body, redactor)?;
     Ok(Proof::of(format!("{image} is {}", top.digest()), &top).and(&again))
 }
 

@@ -44,6 +44,10 @@ static BY_DIGEST_OTHER_BYTES: Rule = Rule {
     when: When::path("/v2/*/manifests/sha256:*").methods(&["GET"]).agents(PROGRAMS),
     then: Then::Body(|bytes| [bytes, b" "].concat()),
 };
+static OTHER_TYPE: Rule = Rule {
+    when: When::path("/v2/*/manifests/sha256:*").methods(&["GET"]).agents(PROGRAMS),
+    then: Then::Header("content-type", "text/plain"),
+};
 static BLOBS_OTHER_BYTES: Rule = Rule {
     when: When::path("/v2/*/blobs/sha256:*").methods(&["GET"]).agents(PROGRAMS),
     then: Then::Body(|bytes| bytes.iter().map(|byte| byte ^ 1).collect()),
@@ -68,6 +72,18 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "manifests-by-digest-with-other-bytes-to-programs",
         &[Fault::Proxy(&BY_DIGEST_OTHER_BYTES)],
+        &[
+            ("pull.personas/containerd", Fail),
+            ("pull.personas/skopeo", Fail),
+            ("pull.personas/podman", Fail),
+            ("pull.personas/crane", Fail),
+            ("pull.personas/buildkit", Fail),
+        ],
+        &[]
+    ),
+    saboteur!(
+        "manifests-under-another-media-type-to-programs",
+        &[Fault::Proxy(&OTHER_TYPE)],
         &[
             ("pull.personas/containerd", Fail),
             ("pull.personas/skopeo", Fail),
