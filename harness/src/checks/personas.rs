@@ -60,9 +60,11 @@ async fn pull_as(bench: Bench, persona: &'static Persona) -> Judged {
     let image = bench.image()?;
     let redactor = bench.wire.redactor();
 
+    let mut announced = None;
     let (request, wanted) = if persona.head_first {
         let (head, digest) = head_of_tag(&bench, persona, challenged).await?;
         let media_type = head.header("content-type").unwrap_or_default().to_owned();
+        announced = Some(head);
         let path = format!("/v2/{}/manifests/{digest}", image.repository);
         (persona.manifest(Request::get(path), &media_type, challenged), Some(digest))
     } else {
@@ -84,6 +86,9 @@ async fn pull_as(bench: Bench, persona: &'static Persona) -> Judged {
     }
     // They tell an index from an image by it.
     media_type_agrees(&top, &body, redactor)?;
+    if let Some(head) = &announced {
+        media_type_agrees(head, &body, redactor)?;
+    }
     let (manifest, shown) = if is_index(&top) || body.get("manifests").is_some() {
         let Some(child) = platform(&body) else {
             return Err(Breach::new("an index that names manifests", "none that can be read", &top).into());

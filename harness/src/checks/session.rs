@@ -12,7 +12,7 @@ use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::Jar;
 use crate::login::people::{CI, NOBODY, Person, Role};
-use crate::login::{self, Browser, LOGOUT, SESSION, USER, keys, sign_in};
+use crate::login::{self, Browser, LOGOUT, SESSION, SignedIn, USER, keys, sign_in};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Request};
 
@@ -151,6 +151,7 @@ async fn groups(bench: Bench) -> Judged {
             )
             .into());
     }
+    let begun = begun(&bench, &member, &may).await?;
     let stranger = bench.setup.people.session(&bench, NOBODY).await?;
     let may_not = bench.wire.send(stranger.asks(begin("stranger"))).await?;
     let left = bench.wire.send(stranger.asks(Request::get("/v2/zot-verify/session-stranger/tags/list"))).await?;
@@ -165,7 +166,23 @@ async fn groups(bench: Bench) -> Judged {
             )
             .into());
     }
-    Ok(Proof::of("202 for a member, 403 for somebody without groups", &may).and(&may_not).and(&left))
+    let proof = Proof::of("202 for a member, 403 for somebody without groups", &may);
+    Ok(proof.and(&begun).and(&may_not).and(&left))
+}
+
+/// The upload that a member has begun is there.
+async fn begun(bench: &Bench, member: &SignedIn, answer: &Arc<Exchange>) -> Result<Arc<Exchange>, Halt> {
+    let line = answer.line(bench.wire.redactor());
+    let expected = format!("{line} answers 202 and begins an upload");
+    let place = answer.header("location").and_then(|place| answer.url().join(place).ok());
+    let Some(place) = place.filter(|place| place.origin() == answer.url().origin()) else {
+        return Err(Breach::new(expected, "202 without a Location on the registry", answer).into());
+    };
+    let look = bench.wire.send(member.asks(Request::get(place.path()))).await?;
+    if look.status() != 204 {
+        return Err(Breach::new(expected, format!("202, and the upload then answers {}", look.status()), &look).into());
+    }
+    Ok(look)
 }
 
 async fn log_out(bench: Bench) -> Judged {

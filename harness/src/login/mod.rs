@@ -173,6 +173,9 @@ pub async fn sign_in(bench: &Bench, who: &Visitor, jar: Jar) -> Result<SignedIn,
     if !matches!(callback.status(), 201 | 302 | 303) {
         return Err(Breach::new(expected, said(&callback), &callback).into());
     }
+    if callback.status() != 201 && callback.header("location").is_none() {
+        return Err(Breach::new(expected, format!("{} without a Location", callback.status()), &callback).into());
+    }
     if browser.jar.get(SESSION).is_none() {
         return Err(Breach::new(expected, format!("{} without a session cookie", callback.status()), &callback).into());
     }

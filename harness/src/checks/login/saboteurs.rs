@@ -62,6 +62,7 @@ const WITHOUT_GROUPS: &[(&str, Verdict)] = &[
     ("login.session/groups", Fail),
     ("push.apikey/upload", Fail),
     ("tags.new-accepted/commit", Fail),
+    ("admin.break-glass/create", Fail),
     ("admin.break-glass/overwrite", Fail),
     ("admin.break-glass/delete-tag", Fail),
     ("admin.break-glass/delete-manifest", Fail),

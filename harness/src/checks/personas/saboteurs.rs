@@ -30,6 +30,10 @@ static HEAD_WITHOUT_DIGEST: Rule = Rule {
     when: When::path("/v2/*/manifests/*").methods(&["HEAD"]).agents(&["containerd/", "buildkit/"]),
     then: Then::NoHeader("docker-content-digest"),
 };
+static HEAD_OTHER_TYPE: Rule = Rule {
+    when: When::path("/v2/*/manifests/*").methods(&["HEAD"]).agents(&["containerd/", "buildkit/"]),
+    then: Then::Header("content-type", "text/plain"),
+};
 static NO_HEAD: Rule = Rule {
     when: When::path("/v2/*/manifests/*").methods(&["HEAD"]).agents(&["containerd/", "buildkit/"]),
     then: Then::Status(405),
@@ -143,6 +147,12 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "head-without-digest",
         &[Fault::Proxy(&HEAD_WITHOUT_DIGEST)],
+        &[("pull.personas/containerd", Fail), ("pull.personas/buildkit", Fail)],
+        &[],
+    ),
+    saboteur!(
+        "head-with-another-media-type",
+        &[Fault::Proxy(&HEAD_OTHER_TYPE)],
         &[("pull.personas/containerd", Fail), ("pull.personas/buildkit", Fail)],
         &[],
     ),

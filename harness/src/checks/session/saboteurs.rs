@@ -12,6 +12,15 @@ const KEYS: When = When::path("/zot/auth/apikey");
 const LOGOUT: When = When::path("/zot/auth/logout");
 
 static NO_COOKIE: Rule = Rule { when: CALLBACK, then: Then::NoHeader("set-cookie") };
+static LEADS_NOWHERE: Rule = Rule { when: CALLBACK, then: Then::NoHeader("location") };
+static SAID_TO_BE_LET_IN: Rule = Rule {
+    when: When::path("/v2/zot-verify/session-member/blobs/uploads/").methods(&["POST"]),
+    then: Then::Answer { status: 202, headers: &[], body: "" },
+};
+static UPLOAD_MADE_UP: Rule = Rule {
+    when: When::path("/v2/zot-verify/session-member/blobs/uploads/").methods(&["POST"]),
+    then: Then::Header("location", "/v2/zot-verify/session-member/blobs/uploads/00000000-0000-4000-8000-000000000000"),
+};
 static CALLBACK_BROKEN: Rule = Rule { when: CALLBACK, then: Then::Status(500) };
 static CALLBACK_GONE: Rule = Rule { when: CALLBACK, then: Then::Answer { status: 404, headers: &[], body: "" } };
 static OPEN_TO_ALL: Rule = Rule {
@@ -56,6 +65,15 @@ pub(super) const ALL: &[Saboteur] = &[
         &[],
         LOST_SESSION
     ),
+    saboteur!(
+        "login-leads-nowhere",
+        &[Fault::Proxy(&LEADS_NOWHERE)],
+        &[("login.session/session", Fail)],
+        &[],
+        LOST_SESSION
+    ),
+    saboteur!("member-said-to-be-let-in", &[Fault::Proxy(&SAID_TO_BE_LET_IN)], &[("login.session/groups", Fail)], &[]),
+    saboteur!("members-upload-made-up", &[Fault::Proxy(&UPLOAD_MADE_UP)], &[("login.session/groups", Fail)], &[]),
     saboteur!(
         "callback-broken",
         &[Fault::Proxy(&CALLBACK_BROKEN)],
