@@ -138,7 +138,7 @@ pub async fn answers(zot: Zot, around: &Surroundings, out: &mut dyn Write) -> Re
         (mutant, verdicts)
     }))
     .buffered(bounds::LABS);
-    let mut unnoticed = 0;
+    let (mut unnoticed, mut idle) = (0, 0);
     while let Some((mutant, verdicts)) = found.next().await {
         let moved: Vec<String> = match verdicts {
             Ok(verdicts) => verdicts
@@ -148,13 +148,25 @@ pub async fn answers(zot: Zot, around: &Surroundings, out: &mut dyn Write) -> Re
                 .collect(),
             Err(trouble) => vec![format!("no lab: {trouble}")],
         };
-        unnoticed += usize::from(moved.is_empty());
-        let told = if moved.is_empty() { "unnoticed".to_owned() } else { moved.join(", ") };
+        let told = match (moved.is_empty(), mutant.is_idle()) {
+            (false, _) => moved.join(", "),
+            (true, Some(why)) => {
+                idle += 1;
+                format!("need not be noticed: {why}")
+            }
+            (true, None) => {
+                unnoticed += 1;
+                "unnoticed".to_owned()
+            }
+        };
         error::written(writeln!(out, "{mutant}: {told}").and_then(|()| out.flush()))?;
     }
-    let seconds = start.elapsed().as_secs_f64();
-    error::written(writeln!(out, "\n{unnoticed} of {all} broken answers unnoticed, {seconds:.1} s"))?;
-    Ok(Exit::Good)
+    let (noticed, seconds) = (all - idle - unnoticed, start.elapsed().as_secs_f64());
+    let summary = format!(
+        "\n{all} broken answers: {noticed} noticed, {idle} that nobody has to notice, {unnoticed} unnoticed; {seconds:.1} s"
+    );
+    error::written(writeln!(out, "{summary}"))?;
+    Ok(if unnoticed == 0 { Exit::Good } else { Exit::Failed })
 }
 
 fn selected(only: &[String]) -> Result<Vec<World>, Trouble> {

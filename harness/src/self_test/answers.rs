@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use globset::GlobBuilder;
 use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::checks::expect::DIGEST_HEADER;
@@ -35,6 +36,61 @@ const FIELDS: &[(&str, &str)] = &[
     ("location", "http://evil.zot-verify.test/"),
     ("www-authenticate", "Digest"),
     ("set-cookie", "session=other; Path=/"),
+];
+
+/// A way that nobody has to notice: the kinds of requests (method, glob over the path), the way, and why.
+type Idle = (&'static [&'static str], &'static str, &'static [&'static str], &'static str);
+
+const ANY: &[&str] = &["*"];
+const READS: &[&str] = &["GET", "HEAD"];
+const WRITES: &[&str] = &["PUT", "POST", "PATCH", "DELETE"];
+const BODY: &[&str] = &["no body", "a bit flipped", "a web page", "{}"];
+
+/// What is looked at, before and after something else is tried there.
+const LOOKS: &str = "/v2/zot-verify/{tags,doors,commit,admin,mirror-own,inventory}/**";
+
+/// What nobody has to notice, and why. Whatever else goes unnoticed is a hole.
+const IDLE: &[Idle] = &[
+    (
+        ANY,
+        "/{v2,zot}/**/{list,apikey,login,logout,oidc,mgmt,_catalog,uploads}",
+        &["* content-type"],
+        "clients parse it whatever it is called",
+    ),
+    (ANY, "/v2/**/uploads/*", &["* content-type", "* location"], "the state of an upload is its status"),
+    (
+        ANY,
+        "/v2/{,/}",
+        &["* content-type", "* www-authenticate", "not asked"],
+        "of a 200 at /v2/ clients look at the status",
+    ),
+    (ANY, "/v2/**/blobs/sha256:*", &["* content-type"], "a blob is named by its descriptor"),
+    (READS, LOOKS, &["* content-type", "* docker-content-digest"], "a look compares bytes; pulls are judged elsewhere"),
+    (READS, "/v2/**/sha256:*", &["* docker-content-digest"], "who asks by digest compares bytes"),
+    (
+        READS,
+        "/v2/zot-verify/push/**",
+        &["* docker-content-digest", "* content-type"],
+        "what older tags are is compared by bytes",
+    ),
+    (
+        WRITES,
+        LOOKS,
+        &["* docker-content-digest", "* location"],
+        "what an answer to a push names is judged by push.apikey",
+    ),
+    (WRITES, "/v2/**", &["403"], "it is what was answered"),
+    (ANY, "/v2/**", &["* www-authenticate"], "only a 401 to somebody unknown has to say how to log in"),
+    (READS, "/v2/{_catalog,**/tags/list,_zot/ext/mgmt}", &["a bit flipped"], "names of others change"),
+    (READS, "/zot/auth/**", BODY, "a redirect is where it leads"),
+    (ANY, "/zot/auth/logout", BODY, "whether the session lives is asked afterwards"),
+    (ANY, "/zot/auth/logout", &["* set-cookie"], "whether the session lives is asked afterwards"),
+    (
+        ANY,
+        "/zot/auth/apikey",
+        &["500", "403"],
+        "zot refuses anybody's wish for a key with 500 too (observed on v2.1.20)",
+    ),
 ];
 
 /// Everything that can be done to the answers that a run saw.
@@ -140,6 +196,20 @@ fn steady(path: &str) -> String {
 }
 
 impl Mutant {
+    /// Why nobody has to notice it, where that is so.
+    pub(super) fn is_idle(&self) -> Option<&'static str> {
+        let fits = |pattern: &str, text: &str| {
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            glob.is_ok_and(|glob| glob.compile_matcher().is_match(text))
+        };
+        let idle = IDLE.iter().find(|(methods, path, ways, _)| {
+            methods.iter().any(|method| fits(method, &self.kind.method))
+                && fits(path, &self.kind.path)
+                && ways.iter().any(|way| fits(way, self.way))
+        });
+        idle.map(|(.., why)| *why)
+    }
+
     /// The rule that does it. It lives as long as the program, which ends soon after.
     pub(super) fn rule(&self) -> &'static Rule {
         let text = |text: &str| -> &'static str { String::leak(text.to_owned()) };
