@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Reporter, text};
+use super::{Reporter, text, wary};
 use crate::check::Level;
 use crate::ledger::{Item, Kind, State};
 use crate::run::event::{Event, Header, Summary};
@@ -34,9 +34,7 @@ impl<W: Write> Reporter for Json<W> {
             Event::Judged(outcome) => self.outcomes.push((*outcome).clone()),
             Event::Ended(summary) => {
                 let report = Report::new(self.header.as_ref(), &self.outcomes, summary);
-                serde_json::to_writer_pretty(&mut self.out, &report)?;
-                writeln!(self.out)?;
-                self.out.flush()?;
+                wary::to_writer(&mut self.out, &report)?;
             }
         }
         Ok(())

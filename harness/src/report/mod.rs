@@ -7,6 +7,7 @@ mod json;
 mod junit;
 mod preflight;
 mod text;
+mod wary;
 
 use std::io::{self, Write};
 
@@ -55,17 +56,24 @@ impl Reporter for Reporters {
     }
 }
 
-/// `text` without characters that a terminal would obey: some of it comes from servers.
+/// `text` without characters that a terminal would obey, or that whoever reads would not see: some of it comes from
+/// servers. Line breaks stay.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '\n' => shown.push(c),
-            _ if c.is_control() => shown.extend(c.escape_default()),
-            _ => shown.push(c),
+        if is_plain(c) || c == '\n' {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_debug());
         }
     }
     shown
+}
+
+/// Whether a character is what it looks like: neither a control character, nor one that is invisible, turns the others
+/// around, or is none at all. What looks like something is what Rust prints as it is, quotes and backslashes too.
+fn is_plain(c: char) -> bool {
+    matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1
 }
 
 /// `1 check`, `2 checks`.

@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde::Serialize;
 
 use super::text::{colour, tally};
-use super::{labelled, one_line, plural};
+use super::{labelled, one_line, plural, wary};
 use crate::preflight::Report;
 use crate::preflight::line::{Finding, Judged, Red};
 use crate::run::exit::Exit;
@@ -48,9 +48,7 @@ impl Told<'_> {
     /// # Errors
     /// What keeps it from being written.
     pub fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, &Json::new(self))?;
-        writeln!(out)?;
-        out.flush()
+        wary::to_writer(out, &Json::new(self))
     }
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
