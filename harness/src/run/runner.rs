@@ -156,7 +156,7 @@ impl Asked<'_> {
                 outcome.observed = Some(redact(&breach.observed));
                 outcome.hint =
                     breach.hint.map(|hint| Hint { cause: redact(&hint.cause), cure: hint.cure.as_deref().map(redact) });
-                outcome.curl = breach.exchange.as_ref().map(|exchange| exchange.curl(wire.redactor()));
+                outcome.curl = breach.exchange.as_ref().map(|exchange| printable(&exchange.curl(wire.redactor())));
                 behind = joined(behind, breach.exchange.as_slice());
             }
             Ended::Judged(Err(Halt::Error(why))) => outcome.reason = redact(&why),
