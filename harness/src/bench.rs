@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 use zot_verify_model::Account;
 
+use crate::checks::exposition::{Exposition, Malformed};
 use crate::checks::inventory::Lookup;
 use crate::checks::mirror::Pulled;
 use crate::checks::pull::{Stage, Walk};
@@ -46,6 +47,8 @@ pub struct Setup {
     pub inventory: OnceCell<Result<Arc<Lookup>, Halt>>,
     /// A scrape of the metrics.
     pub scrape: OnceCell<Result<Arc<Exchange>, Halt>>,
+    /// What that scrape exposes.
+    pub exposition: OnceCell<Result<Arc<Exposition>, Malformed>>,
     /// Whether a live registry refuses anybody's request to delete.
     pub closed: OnceCell<Result<bool, Halt>>,
     /// What was seen of the registry's certificate.

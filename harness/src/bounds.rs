@@ -17,8 +17,23 @@ pub const REQUESTS_IN_FLIGHT: usize = 16;
 /// The longest answer that is read where nothing else is known, in bytes; zot refuses manifests above the same size.
 pub const BODY: u64 = 4 << 20;
 
+/// How much of all answers together one run keeps, in bytes: real ones come to some hundred KiB.
+pub const KEPT: u64 = 96 << 20;
+
+/// How many values the JSON of an answer may have; of each, reading makes many times its length.
+pub const VALUES: usize = 100_000;
+
 /// The longest metrics that are read, in bytes.
-pub const METRICS: u64 = 32 << 20;
+pub const METRICS: u64 = 8 << 20;
+
+/// How many lines of metrics are read; each becomes many times its length.
+pub const METRIC_LINES: usize = 1 << 15;
+
+/// The longest line of metrics that is looked through, in bytes.
+pub const METRIC_LINE: usize = 16 << 10;
+
+/// The longest page of an issuer that is read, in bytes.
+pub const PAGE: u64 = 256 << 10;
 
 /// How much of a blob is kept in memory; the rest is only hashed.
 pub const BLOB_KEPT: usize = 16 << 10;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use zot_verify_model::Digest;
 
+use crate::bounds;
 use crate::run::outcome::{Breach, Halt};
 use crate::wire::{Exchange, Redactor};
 
@@ -44,7 +45,10 @@ pub fn object(exchange: &Arc<Exchange>, redactor: &Redactor) -> Result<Value, Ha
     exchange.json().filter(Value::is_object).ok_or_else(|| {
         let line = exchange.line(redactor);
         let begins: String = exchange.text().unwrap_or("bytes that are no text").chars().take(60).collect();
-        Breach::new(format!("{line} answers a JSON object"), format!("a body that begins `{begins}`"), exchange).into()
+        let many =
+            if exchange.is_crowded() { format!(" and has more than {} values", bounds::VALUES) } else { String::new() };
+        Breach::new(format!("{line} answers a JSON object"), format!("a body that begins `{begins}`{many}"), exchange)
+            .into()
     })
 }
 

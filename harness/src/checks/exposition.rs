@@ -6,7 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+
+use crate::bounds;
 
 /// The first rule that a text breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -130,6 +133,9 @@ pub fn parse(text: &str, format: Format) -> Result<Exposition, Malformed> {
     let mut reader = Reader { open, ..Reader::default() };
     for (index, line) in text.split_inclusive('\n').enumerate() {
         reader.line = index + 1;
+        if index >= bounds::METRIC_LINES {
+            return Err(Malformed { line: index + 1, why: format!("more lines than the {index} that are read") });
+        }
         line.strip_suffix('\n')
             .ok_or_else(|| "the text does not end with a line feed: it seems cut".to_owned())
             .and_then(|line| reader.read(line))
@@ -154,7 +160,8 @@ struct Reader {
     typed: HashSet<String>,
     /// Which family a name of a family or of a sample belongs to.
     owners: HashMap<String, usize>,
-    series: HashSet<(String, Labels)>,
+    /// The hash of each series: of many, they take much less room.
+    series: HashSet<[u8; 32]>,
 }
 
 impl Reader {
@@ -229,7 +236,7 @@ impl Reader {
         check_shape(family, &sample)?;
         let mut labels = sample.labels.clone();
         labels.sort();
-        if !self.series.insert((name.to_owned(), labels)) {
+        if !self.series.insert(Sha256::digest(format!("{name} {labels:?}")).into()) {
             return Err(format!("{name} stands twice with the same labels"));
         }
         family.samples.push(sample);

@@ -105,7 +105,7 @@ impl<'a> Browser<'a> {
                     at.origin().ascii_serialization()
                 )));
             }
-            let answer = self.bench.wire.send(jar.fill(request, at.path())).await;
+            let answer = self.bench.wire.send(jar.fill(request.capped(bounds::PAGE), at.path())).await;
             let answer = answer.map_err(|error| Halt::Error(error.to_string()))?;
             jar.keep(&answer);
             if let Some(to) = answer.header("location").filter(|_| (300..400).contains(&answer.status())) {

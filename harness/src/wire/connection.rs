@@ -1,6 +1,5 @@
 //! A connection of our own, for what the HTTP client does not do: to look at a certificate, and to hold a body back.
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
 use super::certificate::{Shown, Watching};
+use super::error::innermost;
 use super::{Shared, Wire, WireError, trust};
 use crate::bounds;
 
@@ -31,8 +31,9 @@ impl Wire {
     pub async fn handshake(&self) -> Result<Shown, WireError> {
         let _permit = self.shared.in_flight.acquire().await;
         let url = &self.shared.registry;
-        let silent =
-            |why: &dyn fmt::Display| WireError::silent(&format!("TLS {url}"), &why.to_string(), self.redactor());
+        let silent = |error: &(dyn std::error::Error + 'static)| {
+            WireError::silent(&format!("TLS {url}"), &innermost(error), self.redactor())
+        };
         let verifier = self.shared.trust.verifier().map_err(|error| silent(&error))?;
         let host = server_name(url).map_err(|error| silent(&error))?;
         let mut stream =

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::Redactor;
+use crate::bounds;
 
 /// Why a request was not answered completely. Its text is redacted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,14 +52,13 @@ pub enum BodyError {
     TooLong(u64),
 }
 
+/// Why there is no answer where time is over.
+pub(super) const LATE: &str = "no complete answer in time";
+
 impl WireError {
     pub(super) fn new(error: &reqwest::Error, request: &str, redactor: &Redactor) -> Self {
         let silence = Silence::of(error);
-        let why = if error.is_timeout() {
-            "no complete answer in time".to_owned()
-        } else {
-            redactor.redact(&innermost(error))
-        };
+        let why = if error.is_timeout() { LATE.to_owned() } else { redactor.redact(&innermost(error)) };
         Self::NoAnswer { request: redactor.redact_url(request), why, silence }
     }
 
@@ -71,6 +71,12 @@ impl WireError {
     pub(super) fn withheld(request: &str, why: &str, redactor: &Redactor) -> Self {
         let request = redactor.redact_url(request);
         Self::NoAnswer { request, why: format!("not sent: {why}"), silence: Silence::Other }
+    }
+
+    /// An answer for which there was no room any more.
+    pub(super) fn unkept(request: &str, redactor: &Redactor) -> Self {
+        let why = format!("not read: the answers to this run are longer than {} MiB together", bounds::KEPT >> 20);
+        Self::NoAnswer { request: redactor.redact_url(request), why, silence: Silence::Other }
     }
 
     /// No answer to a request that was held back, and why.
@@ -105,12 +111,20 @@ impl WireError {
 }
 
 /// The cause at the bottom of the chain, which is the one that tells people something; where it does not, in plain words.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut at = error;
+    let mut garbled = is_garbled(at);
     while let Some(source) = at.source() {
         at = source;
+        garbled |= is_garbled(at);
     }
     let text = at.to_string();
+    if garbled {
+        return format!("what it answers is no HTTP ({text})");
+    }
+    if text == "deadline has elapsed" {
+        return LATE.to_owned();
+    }
     if text.contains("InvalidContentType") {
         return format!("the server does not answer as https does; is it http? ({text})");
     }
@@ -118,6 +132,11 @@ fn innermost(error: &dyn std::error::Error) -> String {
         return format!("the server closed the connection without an answer ({text})");
     }
     text
+}
+
+/// Whether an answer could not be read as HTTP, or not within the bounds of hyper: 100 header fields, 400 KiB of head.
+fn is_garbled(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref().is_some_and(hyper::Error::is_parse)
 }
 
 impl Silence {

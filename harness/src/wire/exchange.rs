@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use memchr::memchr3_iter;
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
@@ -97,10 +98,24 @@ impl Exchange {
         self.plain.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// The body as JSON, where it is.
+    /// The body as JSON, where it is, of at most [`bounds::VALUES`] values.
     #[must_use]
     pub fn json(&self) -> Option<Value> {
-        self.plain.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok())
+        let bytes = self.plain.as_ref().filter(|_| !self.is_crowded())?;
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Whether the body has more values than are read, if it is JSON: by what stands between values, in texts too.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        let many = |bytes: &Bytes| memchr3_iter(b',', b'[', b'{', bytes).nth(bounds::VALUES).is_some();
+        self.plain.as_ref().is_some_and(many)
+    }
+
+    /// How much memory unpacking took, in bytes.
+    pub(super) fn unpacked(&self) -> usize {
+        let apart = self.plain.as_ref().filter(|plain| plain.as_ptr() != self.kept.as_ptr());
+        apart.map_or(0, Bytes::len)
     }
 
     /// The method and the path, as people speak of a request: `GET /v2/_catalog`.
@@ -212,18 +227,26 @@ fn shown(headers: &HeaderMap, redactor: &Redactor) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), redactor.redact_header(name.as_str(), &value))
+            let value = beginning(value.as_bytes(), |value| redactor.redact_header(name.as_str(), value));
+            (name.as_str().to_owned(), value)
         })
         .collect()
 }
 
-/// The beginning of a body, redacted. Only what can matter is looked through: a secret that the cut would split is at
-/// most [`bounds::SECRET`] long, so that much more is read and, where the body goes on, that much is never shown.
+/// The beginning of a body, redacted.
 fn excerpt(body: &[u8], redactor: &Redactor) -> String {
-    let looked = &body[..body.len().min(bounds::EXCERPT + bounds::SECRET)];
-    let shown = redactor.redact(&String::from_utf8_lossy(looked));
-    let safe = if looked.len() < body.len() { shown.len().saturating_sub(bounds::SECRET) } else { shown.len() };
+    beginning(body, |text| redactor.redact(text))
+}
+
+/// How much of what a server wrote is looked at where it is shown. A secret that a cut would split is at most
+/// [`bounds::SECRET`] long, so that much more is read and, where the text goes on, that much is never shown.
+const LOOKED_AT: usize = bounds::EXCERPT + bounds::SECRET;
+
+/// The beginning of what a server wrote, redacted, at most [`bounds::EXCERPT`] bytes of it.
+fn beginning(written: &[u8], redact: impl Fn(&str) -> String) -> String {
+    let looked = &written[..written.len().min(LOOKED_AT)];
+    let shown = redact(&String::from_utf8_lossy(looked));
+    let safe = if looked.len() < written.len() { shown.len().saturating_sub(bounds::SECRET) } else { shown.len() };
     cut(&shown, safe.min(bounds::EXCERPT)).to_owned()
 }
 

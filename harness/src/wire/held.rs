@@ -20,8 +20,9 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant as Until, timeout_at};
 
+use super::error::innermost;
 use super::{Exchange, Outgoing, Reading, Request, Wire, WireError};
 use crate::bounds;
 
@@ -94,8 +95,8 @@ impl Wire {
 
     async fn begin(&self, mut out: Outgoing, body: Bytes) -> Result<Begun, WireError> {
         out.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
-        let silent = |why: &dyn fmt::Display| WireError::silent(&out.line, &why.to_string(), self.redactor());
-        let start = Instant::now();
+        let silent = |error: Why<'_>| WireError::silent(&out.line, &innermost(error), self.redactor());
+        let (start, until) = (Instant::now(), deadline());
         let stream = self.shared.connect(&out.url).await.map_err(|error| silent(&error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| silent(&error))?;
         let mut moving = JoinSet::new();
@@ -113,12 +114,12 @@ impl Wire {
                 () = reading.notified() => None,
             }
         };
-        let arrived = timeout(bounds::EXCHANGE, arrived).await.map_err(|late| silent(&late))?;
+        let arrived = timeout_at(until, arrived).await.map_err(|late| silent(&late))?;
         let held = Held { wire: self.clone(), out, start, body: Some(release), answer, _connection: moving };
         match arrived {
             Some(answer) => {
                 let answer = answer.map_err(|error| held.silent(&error))?;
-                Ok(Begun::Answered(held.read(answer).await?))
+                Ok(Begun::Answered(held.read(answer, until).await?))
             }
             None => {
                 let asked = Arc::new(held.interim());
@@ -137,9 +138,10 @@ impl Held {
     pub async fn release(mut self) -> Result<Arc<Exchange>, WireError> {
         // Nobody waits for it where the connection has ended meanwhile, and then the answer says so.
         self.body.take().map(|body| body.send(()));
-        let answer = timeout(bounds::EXCHANGE, &mut self.answer).await.map_err(|late| self.silent(&late))?;
+        let until = deadline();
+        let answer = timeout_at(until, &mut self.answer).await.map_err(|late| self.silent(&late))?;
         let answer = answer.map_err(|error| self.silent(&error))?;
-        self.read(answer).await
+        self.read(answer, until).await
     }
 
     /// What was seen so far: the head of the request, and that the server waits for the rest.
@@ -147,24 +149,28 @@ impl Held {
         self.out.clone().answered(StatusCode::CONTINUE, HeaderMap::new(), Reading::new(), self.start)
     }
 
-    async fn read(self, answer: Response<Incoming>) -> Result<Arc<Exchange>, WireError> {
+    async fn read(self, answer: Response<Incoming>, until: Until) -> Result<Arc<Exchange>, WireError> {
         let (head, mut incoming) = answer.into_parts();
         let mut body = Reading::new();
         let wire = &self.wire;
+        wire.shared.keep(super::length(&head.headers), &self.out.line)?;
         let cut = |length| WireError::cut(&self.out.line, head.status, length, wire.redactor());
         loop {
-            let frame = timeout(bounds::EXCHANGE, incoming.frame()).await.map_err(|late| self.silent(&late))?;
+            let frame = timeout_at(until, incoming.frame()).await.map_err(|late| self.silent(&late))?;
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|_| cut(body.length))?;
             if let Some(chunk) = frame.data_ref() {
                 wire.shared.read(&mut body, chunk, &self.out, head.status)?;
             }
         }
-        Ok(wire.note(self.out.answered(head.status, head.headers, body, self.start)))
+        let line = self.out.line.clone();
+        let exchange = self.out.answered(head.status, head.headers, body, self.start);
+        wire.shared.keep(exchange.unpacked(), &line)?;
+        Ok(wire.note(exchange))
     }
 
-    fn silent(&self, why: &dyn fmt::Display) -> WireError {
-        WireError::silent(&self.out.line, &why.to_string(), self.wire.redactor())
+    fn silent(&self, error: Why<'_>) -> WireError {
+        WireError::silent(&self.out.line, &innermost(error), self.wire.redactor())
     }
 }
 
@@ -172,6 +178,14 @@ impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Held").field("line", &self.out.line).finish_non_exhaustive()
     }
+}
+
+/// What stood in the way.
+type Why<'a> = &'a (dyn std::error::Error + 'static);
+
+/// When what has just begun must be over, from the first byte of an answer to its last.
+fn deadline() -> Until {
+    Until::now() + bounds::EXCHANGE
 }
 
 /// The request as it goes out, with a body that comes when `released` says so, and never where it is dropped.

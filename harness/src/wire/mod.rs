@@ -15,7 +15,7 @@ pub mod redaction;
 mod request;
 mod trust;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -63,6 +63,8 @@ struct Shared {
     run: HeaderValue,
     in_flight: Semaphore,
     answered: AtomicUsize,
+    /// How much of all answers is kept, in bytes.
+    kept: AtomicU64,
 }
 
 impl Wire {
@@ -100,6 +102,7 @@ impl Wire {
                 run,
                 in_flight,
                 answered: AtomicUsize::new(0),
+                kept: AtomicU64::new(0),
             }),
             transcript: Arc::default(),
         })
@@ -226,6 +229,7 @@ impl Shared {
         let start = Instant::now();
         let mut response = builder.send().await.map_err(|error| fail(&error))?;
         let (status, answered) = (response.status(), response.headers().clone());
+        self.keep(length(&answered), &out.line)?;
         let mut body = Reading::new();
         while let Some(chunk) = response
             .chunk()
@@ -234,7 +238,10 @@ impl Shared {
         {
             self.read(&mut body, &chunk, &out, status)?;
         }
-        Ok(out.answered(status, answered, body, start))
+        let line = out.line.clone();
+        let exchange = out.answered(status, answered, body, start);
+        self.keep(exchange.unpacked(), &line)?;
+        Ok(exchange)
     }
 
     /// Takes in the next bytes of a body, up to what was asked for.
@@ -245,7 +252,18 @@ impl Shared {
         }
         body.hash.update(chunk);
         let room = out.request.kept.saturating_sub(body.kept.len()).min(chunk.len());
+        self.keep(room, &out.line)?;
         body.kept.extend_from_slice(&chunk[..room]);
+        Ok(())
+    }
+
+    /// Counts what is to be kept. A server cannot make a run keep more than its bound: what goes beyond is not read, and
+    /// says nothing.
+    fn keep(&self, bytes: usize, line: &str) -> Result<(), WireError> {
+        let before = self.kept.fetch_add(bytes as u64, Ordering::Relaxed);
+        if before + bytes as u64 > bounds::KEPT {
+            return Err(WireError::unkept(line, &self.redactor));
+        }
         Ok(())
     }
 
@@ -330,6 +348,11 @@ impl Outgoing {
             duration: start.elapsed(),
         }
     }
+}
+
+/// How long header fields are together, in bytes.
+fn length(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
 /// Whether nobody else can read what is sent to `url`.
