@@ -119,7 +119,7 @@ async fn closed(bench: Bench, door: &'static Door) -> Judged {
     }
     let before = watched(&bench, door, &aim).await?;
     if !live {
-        stands(door, &before)?;
+        stands(door, &aim, &before)?;
     }
     let answer = bench.wire.send(request).await?;
     let after = watched(&bench, door, &aim).await?;
@@ -189,11 +189,15 @@ async fn watched(bench: &Bench, door: &Door, aim: &Aim) -> Result<Vec<Arc<Exchan
 }
 
 /// A lab's repository is as it was laid out; a door that leads nowhere proves nothing.
-fn stands(door: &Door, before: &[Arc<Exchange>]) -> Result<(), Halt> {
+fn stands(door: &Door, aim: &Aim, before: &[Arc<Exchange>]) -> Result<(), Halt> {
     let there = before.iter().any(|exchange| exchange.status() < 300);
+    let seeded = [format!("/manifests/{}", aim.tag), format!("/{}", aim.resident.manifest.digest)];
+    let lost = before
+        .iter()
+        .any(|look| look.status() != 200 && seeded.iter().any(|place| look.url().path().ends_with(place.as_str())));
     match door.stage {
         Stage::Nothing if there => Err(Halt::Error("the lab's empty repository is not empty".into())),
-        Stage::Upload | Stage::Tagged if !there => Err(Halt::Error("the lab's seed is not served".into())),
+        Stage::Upload | Stage::Tagged if !there || lost => Err(Halt::Error("the lab's seed is not served".into())),
         Stage::Nothing | Stage::Upload | Stage::Tagged => Ok(()),
     }
 }

@@ -109,6 +109,9 @@ async fn reads(bench: Bench) -> Judged {
     if anybody.status() != 200 {
         return Err(Halt::Skip(format!("needs an image that anybody can read: {}", expect::observed(&anybody))));
     }
+    if let Some(blind) = looking::blind(&anybody, bench.wire.redactor()) {
+        return Err(Halt::Skip(format!("needs an image that anybody can read: {blind}")));
+    }
     if known.status() == 403 {
         let line = known.line(bench.wire.redactor());
         let breach = Breach::new(format!("{line} by {} answers 200", ci.name), expect::observed(&known), &known);

@@ -47,7 +47,7 @@ const WRITES: &[&str] = &["PUT", "POST", "PATCH", "DELETE"];
 const BODY: &[&str] = &["no body", "a bit flipped", "a web page", "{}"];
 
 /// What is looked at, before and after something else is tried there.
-const LOOKS: &str = "/v2/zot-verify/{tags,doors,commit,admin,mirror-own,inventory}/**";
+const LOOKS: &str = "/v2/zot-verify/{tags,doors,commit,admin,mirror-own,inventory,key-reads}/**";
 
 /// What nobody has to notice, and why. Whatever else goes unnoticed is a hole.
 const IDLE: &[Idle] = &[
@@ -57,10 +57,10 @@ const IDLE: &[Idle] = &[
         &["* content-type"],
         "clients parse it whatever it is called",
     ),
-    (ANY, "/v2/**/uploads/*", &["* content-type", "* location"], "the state of an upload is its status"),
+    (ANY, "/v2/**/uploads/*", &["* content-type", "* location", "not asked"], "the state of an upload is its status"),
     (
         ANY,
-        "/v2/{,/}",
+        "/v2/",
         &["* content-type", "* www-authenticate", "not asked"],
         "of a 200 at /v2/ clients look at the status",
     ),

@@ -32,6 +32,12 @@ static SEEN_AS_A_PAGE: Rule = Rule {
     },
 };
 
+/// What stands under a tag that is to be removed was never there.
+static SEED_GONE: Rule = Rule {
+    when: When::path("/v2/zot-verify/doors/delete-manifest/manifests/v1").methods(&["GET"]),
+    then: Then::Status(404),
+};
+
 const OPEN: &str =
     r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","create","update","delete"]}}}}}"#;
 const CREATE: &str = r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","create"]}}}}}"#;
@@ -90,6 +96,12 @@ const DELETE_DOORS: &[(&str, Verdict)] = &[
 ];
 
 pub(super) const ALL: &[Saboteur] = &[
+    saboteur!(
+        "door-to-what-was-never-there",
+        &[Fault::Proxy(&SEED_GONE)],
+        &[("push.anonymous-denied/delete-manifest", Error)],
+        &[],
+    ),
     saboteur!("doors-seen-through-a-web-page", &[Fault::Proxy(&SEEN_AS_A_PAGE)], EVERY_DOOR_UNSEEN, &[]),
     saboteur!("anybody-may-create", &[Fault::Config(CREATE)], CREATE_DOORS, &[]),
     saboteur!("anybody-may-update", &[Fault::Config(UPDATE)], UPDATE_DOORS, &[]),

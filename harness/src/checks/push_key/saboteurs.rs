@@ -5,7 +5,7 @@ use zot_verify_fixtures::proxy::{Rule, Then, When};
 
 use crate::check::{Saboteur, saboteur};
 use crate::checks::expect;
-use crate::run::outcome::Verdict::{self, Fail};
+use crate::run::outcome::Verdict::{self, Fail, Skipped};
 
 const BEGIN: When = When::path("/v2/zot-verify/push/blobs/uploads/").methods(&["POST"]);
 const FINISH: When = When::path("/v2/zot-verify/push/blobs/uploads/*").methods(&["PUT"]);
@@ -19,6 +19,10 @@ const OTHER_DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b9
 const READ_WITH_A_KEY: When = When::path("/v2/zot-verify/key-reads/manifests/*").header("authorization", "*");
 
 static OTHER_TO_CI: Rule = Rule { when: READ_WITH_A_KEY, then: Then::Body(|bytes| [bytes, b" "].concat()) };
+static PAGE_FOR_ALL: Rule = Rule {
+    when: When::path("/v2/zot-verify/key-reads/manifests/*"),
+    then: Then::Body(|_| b"<!doctype html>".to_vec()),
+};
 static BREAKS_FOR_CI: Rule = Rule { when: READ_WITH_A_KEY, then: Then::Status(500) };
 static REFUSED_LATER: Rule = Rule { when: BEGIN.after(1), then: Then::Answer { status: 403, headers: &[], body: "" } };
 static NOT_BEGUN: Rule = Rule { when: BEGIN, then: Then::Status(200) };
@@ -81,6 +85,7 @@ const MANIFEST: &[(&str, Verdict)] = &[("push.apikey/manifest", Fail), ("tags.ne
 pub(super) const ALL: &[Saboteur] = &[
     saboteur!("ci-may-not-read", &[Fault::Config(NO_READ)], &[("push.apikey/reads", Fail)], &[]),
     saboteur!("ci-reads-other-bytes", &[Fault::Proxy(&OTHER_TO_CI)], &[("push.apikey/reads", Fail)], &[]),
+    saboteur!("page-for-all-who-read", &[Fault::Proxy(&PAGE_FOR_ALL)], &[("push.apikey/reads", Skipped)], &[]),
     saboteur!("key-breaks-a-read", &[Fault::Proxy(&BREAKS_FOR_CI)], &[("push.apikey/reads", Fail)], &[]),
     saboteur!("upload-refused-the-second-time", &[Fault::Proxy(&REFUSED_LATER)], UPLOAD, AFTER_UPLOAD,),
     saboteur!("ci-may-not-create", &[Fault::Config(NO_CREATE)], UPLOAD, AFTER_UPLOAD),
