@@ -87,9 +87,8 @@ impl ZotConfig {
     #[must_use]
     pub fn get(&self, path: &[&str]) -> Option<&Value> {
         path.iter().try_fold(&self.0, |value, key| match value {
-            Value::Object(map) => map.get(&spelled(map, key)),
             Value::Array(items) => items.get(key.parse::<usize>().ok()?),
-            _ => None,
+            other => field(other, key),
         })
     }
 
@@ -171,7 +170,7 @@ impl ZotConfig {
     #[must_use]
     pub fn metrics_path(&self) -> Option<&str> {
         let metrics = self.get(&["extensions", "metrics"])?;
-        if metrics.get("enable").is_some_and(|enable| enable == &Value::Bool(false)) {
+        if field(metrics, "enable").is_some_and(|enable| enable == &Value::Bool(false)) {
             return None;
         }
         Some(self.get(&["extensions", "metrics", "prometheus", "path"]).and_then(Value::as_str).unwrap_or("/metrics"))
@@ -208,11 +207,11 @@ impl ZotConfig {
         providers
             .iter()
             .map(|(key, value)| {
-                let mut scopes = words(value.get("scopes"));
+                let mut scopes = words(field(value, "scopes"));
                 if !scopes.iter().any(|scope| scope == "openid") {
                     scopes.insert(0, "openid".into());
                 }
-                let issuer = value.get("issuer").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let issuer = field(value, "issuer").and_then(Value::as_str).unwrap_or_default().to_owned();
                 Provider { key: key.clone(), issuer, scopes }
             })
             .collect()
@@ -228,12 +227,11 @@ impl ZotConfig {
             .iter()
             .map(|(pattern, value)| RepositoryPolicy {
                 pattern: pattern.clone(),
-                policies: value
-                    .get("policies")
+                policies: field(value, "policies")
                     .and_then(Value::as_array)
                     .map_or_else(Vec::new, |grants| grants.iter().map(Grant::of).collect()),
-                default: actions(value.get("defaultPolicy")),
-                anonymous: actions(value.get("anonymousPolicy")),
+                default: actions(field(value, "defaultPolicy")),
+                anonymous: actions(field(value, "anonymousPolicy")),
             })
             .collect()
     }
@@ -248,11 +246,17 @@ impl ZotConfig {
 impl Grant {
     fn of(value: &Value) -> Self {
         Self {
-            users: words(value.get("users")),
-            groups: words(value.get("groups")),
-            actions: actions(value.get("actions")),
+            users: words(field(value, "users")),
+            groups: words(field(value, "groups")),
+            actions: actions(field(value, "actions")),
         }
     }
+}
+
+/// The value of `key` in an object, whatever its case.
+fn field<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    let map = value.as_object()?;
+    map.get(&spelled(map, key))
 }
 
 /// How `key` is spelled in `map`, whatever its case.
@@ -308,12 +312,210 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_where_they_are_switched_on() {
+        let path = |text: &str| ZotConfig::parse(text).unwrap().metrics_path().map(str::to_owned);
+        assert_eq!(path("{}"), None);
+        assert_eq!(path(r#"{"extensions":{"metrics":{}}}"#).as_deref(), Some("/metrics"));
+        assert_eq!(path(r#"{"extensions":{"metrics":{"Enable":false}}}"#), None);
+        let elsewhere = r#"{"extensions":{"metrics":{"enable":true,"prometheus":{"path":"/m"}}}}"#;
+        assert_eq!(path(elsewhere).as_deref(), Some("/m"));
+        let config = ZotConfig::parse(
+            r#"{"http":{"accessControl":{"metrics":{"users":["prom",1],"anonymousPolicy":["read"]}}}}"#,
+        );
+        let access = MetricsAccess { users: vec!["prom".into()], anonymous: vec![Action::Read] };
+        assert_eq!(config.unwrap().metrics_access(), access);
+    }
+
+    #[test]
+    fn providers_ask_for_openid_whatever_is_written() {
+        let config = ZotConfig::parse(
+            r#"{"http":{"auth":{"apikey":true,"openid":{"providers":{"oidc":{"issuer":"https://i.test","scopes":["groups"]},
+                "other":{"scopes":["email","openid"]}}}}}}"#,
+        )
+        .unwrap();
+        let provider = |key: &str, issuer: &str, scopes: &[&str]| Provider {
+            key: key.into(),
+            issuer: issuer.into(),
+            scopes: scopes.iter().map(|&scope| scope.into()).collect(),
+        };
+        let other = provider("other", "", &["email", "openid"]);
+        assert_eq!(config.providers(), [provider("oidc", "https://i.test", &["openid", "groups"]), other]);
+        assert!(config.api_keys() && !config.has_access_control());
+        assert!(ZotConfig::parse(r#"{"http":{"accessControl":{}}}"#).unwrap().has_access_control());
+        assert!(!ZotConfig::default().api_keys());
+        assert_eq!(ZotConfig::default().providers(), []);
+    }
+
+    #[test]
+    fn entries_of_lists_are_set_and_found_by_their_number() {
+        let mut config = ZotConfig::parse(r#"{"a":[{"b":1},2],"c":3}"#).unwrap();
+        assert_eq!(config.get(&["a", "0", "b"]), Some(&json!(1)));
+        assert_eq!((config.get(&["a", "7"]), config.get(&["a", "b"]), config.get(&["c", "d"])), (None, None, None));
+        assert_eq!(config.set(&["a", "0", "b"], json!(9)), Some(json!(1)));
+        assert_eq!(config.set(&["a", "1"], json!(8)), Some(json!(2)));
+        assert_eq!((config.set(&["a", "7"], json!(0)), config.set(&["a", "7", "x"], json!(0))), (None, None));
+        assert_eq!(config.remove(&["a", "0", "b"]), Some(json!(9)));
+        assert_eq!(
+            (config.remove(&["a", "7", "b"]), config.remove(&["c", "d"]), config.remove(&[])),
+            (None, None, None)
+        );
+        assert_eq!((config.set(&["c", "d"], json!(5)), config.set(&[], json!(6))), (None, None));
+        assert_eq!(config.as_value(), &json!({ "a": [{}, 8], "c": { "d": 5 } }));
+        config.merge(&json!({ "a": null, "c": { "e": 1 } }));
+        assert_eq!(config.to_text(), "{\n  \"c\": {\n    \"d\": 5,\n    \"e\": 1\n  }\n}\n");
+    }
+
+    #[test]
     fn an_array_or_a_number_is_no_configuration() {
         assert!(ZotConfig::parse("[]").is_err());
         assert!(ZotConfig::parse("1").is_err());
     }
 
+    /// All that is read from a configuration. Keys that are names, of providers and patterns, are keys too.
+    fn views(config: &ZotConfig) -> String {
+        let http = (config.external_url(), config.api_keys(), config.has_access_control(), config.providers());
+        let access = (config.repositories(), config.admin_policy(), config.metrics_access(), config.metrics_path());
+        format!("{http:?} {access:?} {:?}", config.sync_registries()).to_lowercase()
+    }
+
+    /// The same with its keys in upper case where `upper` says so.
+    fn recased(value: &Value, upper: &mut dyn FnMut() -> bool) -> Value {
+        match value {
+            Value::Object(map) => {
+                let entry = |(key, value): (&String, &Value)| {
+                    let key = if upper() { key.to_ascii_uppercase() } else { key.clone() };
+                    (key, recased(value, upper))
+                };
+                Value::Object(map.iter().map(entry).collect())
+            }
+            Value::Array(items) => Value::Array(items.iter().map(|item| recased(item, upper)).collect()),
+            other => other.clone(),
+        }
+    }
+
+    /// Any JSON at all.
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[a-z/*]{0,8}".prop_map(Value::from),
+            prop::sample::select(vec!["read", "create", "update", "delete", "reed"]).prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-z]{1,6}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Keys that something is read under.
+    const KEYS: [&str; 29] = [
+        "http",
+        "auth",
+        "apikey",
+        "openid",
+        "providers",
+        "oidc",
+        "issuer",
+        "scopes",
+        "accessControl",
+        "repositories",
+        "**",
+        "policies",
+        "users",
+        "groups",
+        "actions",
+        "defaultPolicy",
+        "anonymousPolicy",
+        "metrics",
+        "extensions",
+        "enable",
+        "prometheus",
+        "path",
+        "sync",
+        "registries",
+        "urls",
+        "onDemand",
+        "content",
+        "prefix",
+        "externalUrl",
+    ];
+
+    /// Something that looks like a configuration, with anything where it does not.
+    fn alike() -> impl Strategy<Value = Value> {
+        let actions =
+            prop::collection::vec(prop::sample::select(vec!["read", "create", "update", "delete", "reed"]), 0..4);
+        let list = actions.prop_map(|actions| json!(actions));
+        let leaf = prop_oneof![2 => list, 1 => any::<bool>().prop_map(Value::from), 1 => "[a-z/]{0,8}".prop_map(Value::from), 1 => anything()];
+        let object = |inner: BoxedStrategy<Value>, size| {
+            prop::collection::btree_map(prop::sample::select(KEYS.to_vec()), inner, size)
+                .prop_map(|map| Value::Object(map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+        };
+        let policy = (leaf.clone(), leaf.clone(), leaf.clone(), leaf.clone(), leaf.clone()).prop_map(
+            |(anonymous, default, users, groups, actions)| {
+                json!({ "anonymousPolicy": anonymous, "defaultPolicy": default,
+                    "policies": [{ "users": users, "groups": groups, "actions": actions }] })
+            },
+        );
+        let provider =
+            (leaf.clone(), leaf.clone()).prop_map(|(issuer, scopes)| json!({ "issuer": issuer, "scopes": scopes }));
+        let metrics = (leaf.clone(), leaf.clone())
+            .prop_map(|(users, anonymous)| json!({ "users": users, "anonymousPolicy": anonymous }));
+        let extension = object(object(leaf.boxed(), 0..5).boxed(), 0..5);
+        (policy, provider, metrics, extension).prop_map(|(policy, provider, metrics, extension)| {
+            json!({ "http": {
+                "auth": { "apikey": true, "openid": { "providers": { "oidc": provider } } },
+                "accessControl": { "adminPolicy": policy["policies"][0], "repositories": { "**": policy }, "metrics": metrics },
+            }, "extensions": extension })
+        })
+    }
+
+    /// The words of a list that are actions: what is granted, told again by simpler means.
+    fn granted(value: &Value) -> Vec<Action> {
+        let of = |word: &Value| match word.as_str()? {
+            "read" => Some(Action::Read),
+            "create" => Some(Action::Create),
+            "update" => Some(Action::Update),
+            "delete" => Some(Action::Delete),
+            _ => None,
+        };
+        value.as_array().into_iter().flatten().filter_map(of).collect()
+    }
+
     proptest! {
+        #[test]
+        fn any_object_is_read_and_nothing_of_it_is_lost(value in anything()) {
+            let config = ZotConfig::parse(&value.to_string());
+            prop_assert_eq!(config.is_ok(), value.is_object());
+            if let Ok(config) = config {
+                views(&config);
+                prop_assert_eq!(config.as_value(), &value);
+                prop_assert_eq!(ZotConfig::parse(&config.to_text()).unwrap(), config);
+            }
+        }
+
+        #[test]
+        fn zot_reads_keys_in_any_case_and_so_do_we(value in alike(), cases in prop::collection::vec(any::<bool>(), 1..40)) {
+            let mut cases = cases.into_iter().cycle();
+            let other = recased(&value, &mut || cases.next().unwrap_or_default());
+            prop_assert_eq!(views(&ZotConfig::from_value(value)), views(&ZotConfig::from_value(other)));
+        }
+
+        #[test]
+        fn a_policy_grants_what_is_written_and_nothing_more(value in alike()) {
+            let config = ZotConfig::from_value(value.clone());
+            let [policy] = &config.repositories()[..] else { panic!("one policy") };
+            let written = &value["http"]["accessControl"]["repositories"]["**"];
+            prop_assert_eq!(&policy.pattern, "**");
+            prop_assert_eq!(&policy.anonymous, &granted(&written["anonymousPolicy"]));
+            prop_assert_eq!(&policy.default, &granted(&written["defaultPolicy"]));
+            prop_assert_eq!(&policy.policies[0].actions, &granted(&written["policies"][0]["actions"]));
+            prop_assert_eq!(policy.policies.len(), 1);
+        }
+
         #[test]
         fn what_was_set_is_there_and_can_be_taken_away(path in proptest::collection::vec("[a-z]{1,4}", 1..5)) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
