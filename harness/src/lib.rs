@@ -11,6 +11,9 @@ pub mod checks;
 pub mod clean;
 pub mod doctor;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ledger;
 pub mod login;
 pub mod manifests;

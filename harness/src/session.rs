@@ -12,7 +12,7 @@ use crate::bench::{Bench, Setup};
 use crate::checks::tls;
 use crate::error::Trouble;
 use crate::ledger::Ledger;
-use crate::report::{Reporter, printable};
+use crate::report::{Reporter, from_outside};
 use crate::run::event::{Counts, Event, Header, Summary};
 use crate::run::exit::Exit;
 use crate::run::note::Note;
@@ -149,7 +149,7 @@ impl Session {
     pub fn header(&self) -> Header {
         let (deployment, redactor) = (&self.bench.deployment, self.bench.wire.redactor());
         // What zot says of itself is text from the wire like any other.
-        let redacted = |word: &Option<String>| word.as_ref().map(|word| printable(&redactor.redact(word)));
+        let redacted = |word: &Option<String>| word.as_ref().map(|word| from_outside(redactor, word));
         Header {
             kind: deployment.kind.word(),
             url: redactor.redact_url(deployment.registry.as_str()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use http::Method;
 use serde_json::Value;
+use url::Url;
 use zot_verify_model::image::{self, Blob, Image};
 use zot_verify_model::{Account, Digest};
 
@@ -13,7 +14,7 @@ use super::expect;
 use crate::bench::Bench;
 use crate::ledger::{Entry, Kind};
 use crate::run::outcome::{Breach, Halt};
-use crate::wire::{Exchange, Request};
+use crate::wire::{Exchange, Redactor, Request};
 
 /// A blob that was pushed.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ async fn upload_blob(bench: &Bench, by: &Account, repository: &str, blob: &Blob)
         noted.removed()?;
     }
     taken(bench, &begun, 202, by)?;
-    let to = session(bench, &begun)?;
+    let to = session(&begun, bench.wire.registry(), bench.wire.redactor())?;
     let id = to.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     noted.begun(id)?;
     let separator = if to.contains('?') { '&' } else { '?' };
@@ -131,17 +132,17 @@ fn refused(answer: &Exchange) -> bool {
 }
 
 /// Where an upload goes on. The registry may send the client anywhere; credentials go to the registry alone.
-fn session(bench: &Bench, begun: &Arc<Exchange>) -> Result<String, Halt> {
-    let line = begun.line(bench.wire.redactor());
+pub(crate) fn session(begun: &Arc<Exchange>, registry: &Url, redactor: &Redactor) -> Result<String, Halt> {
+    let line = begun.line(redactor);
     let expected = format!("{line} says by Location where the upload goes on, on the same registry");
     let Some(location) = begun.header("location") else {
         return Err(Breach::new(expected, "no Location", begun).into());
     };
     let elsewhere = || Breach::new(expected.clone(), format!("`{location}`"), begun);
     let to = begun.url().join(location).map_err(|_| elsewhere())?;
-    let base = bench.wire.registry().path().trim_end_matches('/');
-    let path = to.path().strip_prefix(base).filter(|_| to.origin() == begun.url().origin());
-    let path = path.ok_or_else(elsewhere)?;
+    let base = registry.path().trim_end_matches('/');
+    let path = to.path().strip_prefix(base).filter(|path| path.starts_with('/'));
+    let path = path.filter(|_| to.origin() == begun.url().origin()).ok_or_else(elsewhere)?;
     Ok(to.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }
 

@@ -9,9 +9,9 @@ use crate::wire::Request;
 
 /// A form with one field for a name and one for a password.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Form {
+pub(crate) struct Form {
     /// Where it goes, relative to its page.
-    pub(super) action: String,
+    pub(crate) action: String,
     user: String,
     password: String,
     /// Fields that are sent back as they are.
@@ -22,7 +22,7 @@ pub(super) struct Form {
 
 impl Form {
     /// The first form of the page that asks for a password; none where a script draws it.
-    pub(super) fn find(page: &str) -> Option<Self> {
+    pub(crate) fn find(page: &str) -> Option<Self> {
         let mut form: Option<Draft> = None;
         // What stands in a script is no markup, and what stands in a template is not shown.
         let mut emitter = DefaultEmitter::default();
@@ -69,7 +69,7 @@ impl Form {
     }
 
     /// The form as this person sends it to `to`.
-    pub(super) fn filled(&self, to: Url, who: &Visitor) -> Request {
+    pub(crate) fn filled(&self, to: Url, who: &Visitor) -> Request {
         let claims = who.claims.as_ref().filter(|_| self.claims).map(ToString::to_string);
         let fields = self.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let typed = [(self.user.as_str(), who.name.as_str()), (self.password.as_str(), who.password.expose())];

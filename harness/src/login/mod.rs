@@ -3,7 +3,7 @@
 //! Nothing is followed blindly. A password is typed only into a plain form on the issuer's own origin, and cookies go
 //! back only to the server that gave them.
 
-mod form;
+pub(crate) mod form;
 pub mod jar;
 pub mod keys;
 pub mod people;
@@ -21,7 +21,7 @@ use crate::bench::Bench;
 use crate::bounds;
 use crate::checks::expect;
 use crate::run::outcome::{Breach, Halt};
-use crate::wire::{Exchange, Request};
+use crate::wire::{Exchange, Redactor, Request};
 
 /// The cookie that is a session (zot v2.1.20, observed).
 pub const SESSION: &str = "session";
@@ -76,7 +76,7 @@ impl<'a> Browser<'a> {
     pub async fn begin(&mut self, callback_ui: &str) -> Result<Begun, Halt> {
         let path = login_path(&self.bench.deployment.provider, callback_ui);
         let exchange = self.visit(Request::get(path), "/zot/auth/login").await?;
-        begun(self.bench, exchange)
+        begun(exchange, self.bench.wire.redactor())
     }
 
     /// Signs in at the issuer and returns the URL that it sends the browser back to.
@@ -255,8 +255,8 @@ fn sent_back(to: Url) -> Result<Url, Halt> {
 }
 
 /// Reads a redirect to the issuer.
-fn begun(bench: &Bench, exchange: Arc<Exchange>) -> Result<Begun, Halt> {
-    let line = exchange.line(bench.wire.redactor());
+pub(crate) fn begun(exchange: Arc<Exchange>, redactor: &Redactor) -> Result<Begun, Halt> {
+    let line = exchange.line(redactor);
     let expected = format!("{line} redirects to the issuer");
     let location = exchange.header("location").and_then(|to| Url::parse(to).ok());
     match (exchange.status(), location) {

@@ -141,7 +141,7 @@ fn from(answer: &Exchange, asked: &str) -> String {
 }
 
 /// zot takes the fields of the discovery without regard to case (observed on v2.1.20).
-fn field<'a>(document: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(document: &'a Value, name: &str) -> Option<&'a str> {
     document.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str()
 }
 
@@ -172,7 +172,7 @@ fn in_clear(name: &str) -> Option<Red> {
 }
 
 /// What a login needs of the discovery. zot starts without, and nobody can log in.
-fn endpoints(document: &Value) -> Option<Red> {
+pub(crate) fn endpoints(document: &Value) -> Option<Red> {
     let wanted = ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"];
     let missing: Vec<&str> = wanted
         .into_iter()
@@ -207,7 +207,7 @@ async fn keys(wire: &Wire, document: &Value) -> Option<Red> {
 }
 
 /// Whether one of a set of keys signs (RFC 7517 sections 4.1 and 4.2).
-fn signs(set: &Value) -> bool {
+pub(crate) fn signs(set: &Value) -> bool {
     let mut keys = set.get("keys").and_then(Value::as_array).into_iter().flatten();
     keys.any(|key| {
         let kind = key.get("kty").and_then(Value::as_str).unwrap_or_default();

@@ -9,7 +9,7 @@ mod config;
 mod copy;
 mod credentials;
 mod files;
-mod issuer;
+pub(crate) mod issuer;
 pub mod line;
 mod named;
 mod port;

@@ -18,6 +18,7 @@ pub use self::junit::Junit;
 pub use self::preflight::Told;
 pub use self::text::Text;
 use crate::run::event::Event;
+use crate::wire::Redactor;
 
 /// Something that tells a run.
 pub trait Reporter {
@@ -74,6 +75,11 @@ pub(crate) fn printable(text: &str) -> String {
 /// around, or is none at all. What looks like something is what Rust prints as it is, quotes and backslashes too.
 fn is_plain(c: char) -> bool {
     matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1
+}
+
+/// A word that a server gave, for the midst of a line.
+pub(crate) fn from_outside(redactor: &Redactor, word: &str) -> String {
+    printable(&one_line(&redactor.redact(word)))
 }
 
 /// `1 check`, `2 checks`.

@@ -178,6 +178,15 @@ impl Asked<'_> {
     }
 }
 
+/// A check with parts that were judged so, as reporters see it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn judged(planned: &PlannedCheck, judged: Vec<Judged>, wire: &Wire) -> CheckOutcome {
+    let asked = |(planned, judged): (_, Judged)| {
+        Asked { planned, ended: judged.into(), wire: wire.fresh(), duration: Duration::ZERO }.outcome()
+    };
+    check_outcome(planned, planned.parts.iter().zip(judged).map(asked).collect())
+}
+
 /// Exchanges that a proof borrows from a shared set-up come first: they happened first.
 fn joined(own: Vec<Arc<Exchange>>, proof: &[Arc<Exchange>]) -> Vec<Arc<Exchange>> {
     let borrowed = proof.iter().filter(|exchange| !own.iter().any(|known| Arc::ptr_eq(known, exchange))).cloned();

@@ -204,7 +204,7 @@ impl Intent {
         Self::read(&text, path, Day::today())
     }
 
-    fn read(text: &str, path: PathBuf, today: Day) -> Result<Self, Trouble> {
+    pub(crate) fn read(text: &str, path: PathBuf, today: Day) -> Result<Self, Trouble> {
         let mut unknown = Vec::new();
         // The parser shows the line that it stumbles over, and a URL on it may hold a password.
         let bad = |error: &dyn std::fmt::Display| {

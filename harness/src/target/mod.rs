@@ -10,7 +10,7 @@ mod mirror;
 mod orders;
 mod ports;
 pub mod reaper;
-mod recognise;
+pub(crate) mod recognise;
 mod sweep;
 pub mod zot;
 

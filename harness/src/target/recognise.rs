@@ -95,7 +95,7 @@ impl Recognition {
     }
 }
 
-fn is_registry(answer: &Exchange) -> bool {
+pub(crate) fn is_registry(answer: &Exchange) -> bool {
     match answer.status() {
         200 => named(answer),
         401 => challenge::usable(answer).is_ok() && (named(answer) || speaks(answer)),
@@ -132,4 +132,37 @@ fn no_registry(wire: &Wire, answer: &Exchange) -> Trouble {
         ),
     )
     .cure("check the address; behind a proxy, that it sends this name to the registry")
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+
+    #[test]
+    fn only_a_registry_is_taken_for_one() {
+        let (version, challenge) =
+            (("docker-distribution-api-version", "registry/2.0"), ("www-authenticate", "Basic realm=\"zot\""));
+        let refused = r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#;
+        for (status, fields, body, is) in [
+            (200, &[version][..], "", true),
+            (200, &[challenge][..], refused, false),
+            (200, &[("docker-distribution-api-version", "registry/1.0")], "", false),
+            (200, &[], "<title>Log in</title>", false),
+            (401, &[version, challenge], "", true),
+            (401, &[challenge], refused, true),
+            (401, &[challenge], r#"{"code":"UNAUTHORIZED"}"#, true),
+            (401, &[challenge], r#"{"code":"DENIED"}"#, false),
+            (401, &[challenge], "", false),
+            (401, &[version], refused, false),
+            (403, &[version, challenge], refused, false),
+            (302, &[version], "", false),
+        ] {
+            let url = Url::parse("https://r.test/v2/").unwrap();
+            let given: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+            let answer = Exchange::made(&url, status, &given, body.as_bytes()).unwrap();
+            assert_eq!(is_registry(&answer), is, "{status} {fields:?} {body}");
+        }
+    }
 }

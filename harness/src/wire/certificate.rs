@@ -103,7 +103,7 @@ impl Shown {
 }
 
 impl Certificate {
-    fn read(der: &CertificateDer<'_>) -> Option<Self> {
+    pub(crate) fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, read) = X509Certificate::from_der(der).ok()?;
         let named = read.subject_alternative_name().ok()?;
         let names = named.iter().flat_map(|named| &named.value.general_names).filter_map(name);

@@ -228,7 +228,8 @@ fn shown(headers: &HeaderMap, redactor: &Redactor) -> Vec<(String, String)> {
         .iter()
         .map(|(name, value)| {
             let value = beginning(value.as_bytes(), |value| redactor.redact_header(name.as_str(), value));
-            (name.as_str().to_owned(), value)
+            // Who echoes a secret may do so in a name.
+            (redactor.redact(name.as_str()), value)
         })
         .collect()
 }
@@ -265,6 +266,33 @@ fn quoted(word: &str) -> String {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl Exchange {
+    /// An answer to `GET url`, as if a server had given it; none where it is none.
+    pub(crate) fn made(url: &Url, status: u16, fields: &[(&str, &[u8])], body: &[u8]) -> Option<Self> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).ok()?;
+            headers.append(name, http::HeaderValue::from_bytes(value).ok()?);
+        }
+        let kept = Bytes::copy_from_slice(body);
+        Some(Self {
+            plain: super::packed::unpacked(&headers, &kept),
+            method: Method::GET,
+            url: url.clone(),
+            request_headers: HeaderMap::new(),
+            account: None,
+            request_body: None,
+            status: StatusCode::from_u16(status).ok()?,
+            headers,
+            kept,
+            length: body.len() as u64,
+            digest: Digest::of(body),
+            duration: Duration::ZERO,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +303,104 @@ mod tests {
         assert_eq!(quoted("docker/27 (linux)"), "'docker/27 (linux)'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
+    }
+
+    fn answered(status: u16, fields: &[(&str, &[u8])], body: &[u8]) -> Exchange {
+        let url = Url::parse("https://r.test/v2/a?b=c").unwrap();
+        Exchange::made(&url, status, fields, body).unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_read_as_it_came() {
+        let fields: [(&str, &[u8]); 4] = [("a", b"1"), ("a", b"2"), ("a", b"\xff"), ("b", b"\xff")];
+        let answer = answered(404, &fields, b"[7]");
+        assert_eq!((answer.status(), answer.length(), answer.text()), (404, 3, Some("[7]")));
+        assert_eq!((answer.json(), answer.digest()), (Some(serde_json::json!([7])), &Digest::of(b"[7]")));
+        assert_eq!((answer.header("A"), answer.header("b"), answer.header("c")), (Some("1"), None, None));
+        assert_eq!(answer.headers("a").collect::<Vec<_>>(), ["1", "2"], "what is no text is absent");
+        assert!(answer.has("b") && !answer.has("c"));
+        assert_eq!((answer.sent("a"), answer.url().path()), (0, "/v2/a"));
+        assert_eq!(answered(200, &[], b"\xff").text(), None);
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_unpacked_is_no_text_and_no_json() {
+        let packed = answered(200, &[("content-encoding", b"br")], b"[7]");
+        assert_eq!((packed.text(), packed.json(), packed.length()), (None, None, 3));
+    }
+
+    #[test]
+    fn a_line_has_method_path_and_query_without_secrets() {
+        assert_eq!(answered(200, &[], b"").line(&Redactor::new()), "GET /v2/a?b=c");
+        let url = Url::parse("https://r.test/cb?state=abc").unwrap();
+        let answer = Exchange { url, ..answered(200, &[], b"") };
+        assert_eq!(answer.line(&Redactor::new()), "GET /cb?state=[state]");
+    }
+
+    #[test]
+    fn repeated_fields_stand_together_in_a_record() {
+        let answer = answered(200, &[("a", b"1"), ("b", b"3"), ("a", b"2")], b"x");
+        let told = serde_json::to_value(answer.evidence(&Redactor::new())).unwrap();
+        assert_eq!(told["response_headers"], serde_json::json!({ "a": "1, 2", "b": "3" }));
+        assert_eq!((&told["body_excerpt"], &told["status"]), (&"x".into(), &200.into()));
+        assert_eq!((told.get("curl"), told["duration_ms"].as_u64()), (None, Some(0)));
+    }
+
+    #[test]
+    fn a_curl_line_says_all_that_was_sent_and_names_secrets() {
+        let mut redactor = Redactor::new();
+        let secret = zot_verify_model::Secret::new("ZOT_KEY", "hunter2-hunter2");
+        redactor.learn(&secret);
+        let curl = |edit: &dyn Fn(&mut Exchange), redactor: &mut Redactor| {
+            let mut exchange = answered(200, &[], b"");
+            edit(&mut exchange);
+            exchange.curl(redactor).replace("'https://r.test/v2/a?b=c'", "URL")
+        };
+        assert_eq!(curl(&|_| (), &mut redactor), "curl -sS -i URL");
+        assert_eq!(curl(&|exchange| exchange.method = Method::HEAD, &mut redactor), "curl -sS -i --head URL");
+        assert_eq!(curl(&|exchange| exchange.method = Method::PUT, &mut redactor), "curl -sS -i -X PUT URL");
+        let by = |name: &str| {
+            let secret = zot_verify_model::Secret::new(name, "hunter2-hunter2");
+            let account = Account { name: "ci".into(), secret };
+            curl(&|exchange| exchange.account = Some(account.clone()), &mut Redactor::new())
+        };
+        assert_eq!(by("ZOT_KEY"), "curl -sS -i -u \"ci:$ZOT_KEY\" URL");
+        assert_eq!(by("api key of ci"), "curl -sS -i -u 'ci:[api key of ci]' URL");
+        let with = |name: &'static str, value: &'static str| {
+            let edit = |exchange: &mut Exchange| {
+                let value = http::HeaderValue::from_static(value);
+                exchange.request_headers.insert(http::HeaderName::from_static(name), value);
+            };
+            curl(&edit, &mut Redactor::new())
+        };
+        for unsaid in ["host", "content-length", crate::wire::RUN_HEADER] {
+            assert_eq!(with(unsaid, "1"), "curl -sS -i URL", "curl sends it, or nobody needs it");
+        }
+        assert_eq!(with("user-agent", crate::wire::OWN_AGENT), "curl -sS -i URL");
+        assert_eq!(with("user-agent", "docker/27"), "curl -sS -i -A docker/27 URL");
+        assert_eq!(with("accept", "*/*"), "curl -sS -i URL");
+        assert_eq!(with("accept", "a/b"), "curl -sS -i -H 'accept: a/b' URL");
+        assert_eq!(with("authorization", "Basic abc"), "curl -sS -i -H 'authorization: Basic [credentials]' URL");
+        let sends = |body: &'static [u8]| {
+            let redactor = &mut Redactor::new();
+            redactor.learn(&secret);
+            curl(&|exchange| exchange.request_body = Some(Bytes::from_static(body)), redactor)
+        };
+        assert_eq!(sends(b"a hunter2-hunter2"), "curl -sS -i --data-binary 'a [ZOT_KEY]' URL");
+        assert_eq!(sends(b"\x00"), "curl -sS -i --data-binary @BODY URL");
+        assert_eq!(sends(b"\xff"), "curl -sS -i --data-binary @BODY URL");
+    }
+
+    #[test]
+    fn an_excerpt_ends_where_the_body_does_or_well_before_a_cut_secret() {
+        let told = |body: &[u8]| answered(200, &[], body).evidence(&Redactor::new()).body_excerpt;
+        assert_eq!(told(b"abc"), "abc");
+        assert_eq!(told(&[b'.'; bounds::EXCERPT + 1]).len(), bounds::EXCERPT);
+        assert_eq!(told(&[b'.'; bounds::EXCERPT + bounds::SECRET + 1]).len(), bounds::EXCERPT);
+        // What is redacted makes it shorter, and then less of it is certain.
+        let mut body = "x".repeat(bounds::EXCERPT + bounds::SECRET + 1);
+        body.replace_range(..bounds::EXCERPT, &format!("\"password\":\"{}\"", "y".repeat(bounds::EXCERPT - 13)));
+        assert_eq!(told(body.as_bytes()), "\"password\":\"[password]\"");
     }
 
     #[test]

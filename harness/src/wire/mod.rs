@@ -368,7 +368,7 @@ pub fn is_private(url: &Url) -> bool {
 }
 
 /// A path of the registry below whatever path its own URL has.
-fn resolve(registry: &Url, path: &str) -> Url {
+pub(crate) fn resolve(registry: &Url, path: &str) -> Url {
     let mut url = registry.clone();
     let base = registry.path().trim_end_matches('/').to_owned();
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));

@@ -117,6 +117,18 @@ impl Request {
         self
     }
 
+    /// The value of a header field that it has been given.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body that it has been given.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn sends(&self) -> Option<Bytes> {
+        self.body.clone()
+    }
+
     /// Reads and keeps an answer of at most `cap` bytes.
     #[must_use]
     pub fn capped(mut self, cap: u64) -> Self {
