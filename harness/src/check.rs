@@ -246,3 +246,40 @@ macro_rules! part {
     };
 }
 pub(crate) use part;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::CHECKS;
+
+    fn saboteur(blinds: &'static [&'static str], takes: &'static [Need]) -> Saboteur {
+        Saboteur { name: "s", given: &[], faults: &[], turns: &[], blinds, takes }
+    }
+
+    #[test]
+    fn a_key_is_lost_with_the_session_that_makes_it_and_not_the_reverse() {
+        assert!(Need::Key.is_lost_with(Need::Session) && Need::Key.is_lost_with(Need::Key));
+        assert!(!Need::Session.is_lost_with(Need::Key) && !Need::Session.is_lost_with(Need::Belief));
+        assert!(!Need::Key.is_lost_with(Need::Belief));
+    }
+
+    #[test]
+    fn a_saboteur_blinds_whom_it_names_and_whom_it_takes_something_from() {
+        let named = saboteur(&["a/b"], &[]);
+        assert!(named.blinds("a/b", &[]) && !named.blinds("a/c", &[Need::Key]));
+        let taken = saboteur(&[], LOST_KEY);
+        assert!(taken.blinds("a/b", &[Need::Session, Need::Key]) && !taken.blinds("a/b", &[Need::Session]));
+        assert!(!taken.blinds("a/b", &[]));
+        assert!(saboteur(&[], LOST_SESSION).blinds("a/b", &[Need::Key]));
+        assert!(saboteur(&[], LOST_BELIEF).blinds("a/b", &[]), "who believes nothing sees nothing");
+    }
+
+    #[test]
+    fn everything_has_its_word() {
+        assert_eq!([Profile::Checklist, Profile::Full].map(Profile::word), ["checklist", "full"]);
+        let effects = [Effect::Reads, Effect::RefusedWrite, Effect::WritesCanary, Effect::FillsCache, Effect::LabOnly];
+        assert_eq!(effects.map(Effect::word), ["reads", "refused-write", "writes-canary", "fills-cache", "lab-only"]);
+        let check = CHECKS[0];
+        assert_eq!(check.part_id(&check.parts[0]), format!("{}/{}", check.id, check.parts[0].name));
+    }
+}

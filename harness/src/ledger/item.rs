@@ -198,6 +198,22 @@ mod tests {
     }
 
     #[test]
+    fn things_are_called_as_people_call_them() {
+        let named = |kind| Item { kind, ..item("r", 1, State::Planned) }.name();
+        let kinds = [Kind::Tag, Kind::Upload, Kind::Manifest, Kind::Blob, Kind::Key, Kind::Repository];
+        assert_eq!(
+            kinds.map(named),
+            ["a/b:v1", "upload v1 of a/b", "manifest a/b@v1", "blob a/b@v1", "key `v1` of a/b", "repository a/b"]
+        );
+        assert_eq!(kinds.map(|kind| kind.word(1)), ["tag", "upload", "manifest", "blob", "key", "repository"]);
+        assert_eq!(kinds.map(|kind| kind.word(2)), ["tags", "uploads", "manifests", "blobs", "keys", "repositories"]);
+        let states = [State::Planned, State::Created, State::Kept, State::Removed];
+        assert_eq!(states.map(State::word), ["planned", "created", "kept", "removed"]);
+        assert_eq!(states.map(State::remains), [true, true, false, false]);
+        assert!(humantime::parse_rfc3339(&now()).is_ok());
+    }
+
+    #[test]
     fn runs_have_numbers_of_their_own() {
         let text = lines(&[item("a", 0, State::Created), item("b", 0, State::Removed)]);
         assert_eq!(read(&text).0.iter().map(|item| item.state).collect::<Vec<_>>(), [State::Created, State::Removed]);

@@ -97,3 +97,24 @@ impl Counts {
         counts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::CHECKS;
+
+    #[test]
+    fn each_verdict_is_counted_apart() {
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
+        let all = [Pass, Waived, Warn, Fail, Error, Skipped, NotRun];
+        let times = |(index, verdict): (usize, &Verdict)| std::iter::repeat_n(*verdict, index + 1);
+        let outcomes: Vec<CheckOutcome> = all
+            .iter()
+            .enumerate()
+            .flat_map(times)
+            .map(|verdict| CheckOutcome { check: CHECKS[0], required: false, verdict, parts: Vec::new() })
+            .collect();
+        let counts = Counts { pass: 1, waived: 2, warn: 3, fail: 4, error: 5, skipped: 6, not_run: 7 };
+        assert_eq!(Counts::of(&outcomes), counts);
+    }
+}

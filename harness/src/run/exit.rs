@@ -105,6 +105,7 @@ mod tests {
 
     #[test]
     fn of_two_ends_the_graver_counts() {
+        assert_eq!(ALL.map(Exit::code), [0, 4, 5, 3, 1, 2, 130], "from the best to the gravest");
         for (a, grave) in ALL.iter().enumerate() {
             for (b, other) in ALL.iter().enumerate() {
                 assert_eq!(grave.or(*other), ALL[a.max(b)], "{grave:?} {other:?}");
@@ -121,9 +122,13 @@ mod tests {
         assert_eq!(of_required(&[Pass], true, false), 0);
     }
 
-    fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
+    fn verdict() -> impl Strategy<Value = Verdict> {
         use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
-        prop::collection::vec(prop::sample::select(vec![Skipped, Pass, Waived, Warn, NotRun, Error, Fail]), 0..8)
+        prop::sample::select(vec![Skipped, Pass, Waived, Warn, NotRun, Error, Fail])
+    }
+
+    fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
+        prop::collection::vec(verdict(), 0..8)
     }
 
     proptest! {
@@ -141,6 +146,23 @@ mod tests {
             prop_assert!(grave(of_required(&verdicts, true, interrupted)) >= grave(of(&verdicts, interrupted)));
             let skipped = verdicts.contains(&Verdict::Skipped);
             prop_assert!(!skipped || !matches!(of_required(&verdicts, true, interrupted), 0 | 4));
+        }
+
+        #[test]
+        fn a_worse_verdict_makes_no_run_better(verdicts in verdicts(), worse in verdict(), interrupted in any::<bool>()) {
+            let grave = |code: u8| ALL.iter().position(|exit| exit.code() == code);
+            let more: Vec<Verdict> = verdicts.iter().copied().chain([worse]).collect();
+            let (before, after) = (of(&verdicts, interrupted), of(&more, interrupted));
+            // That something was looked at at last is all that is better than nothing.
+            let first = before == 4 && matches!(worse, Verdict::Pass | Verdict::Waived | Verdict::Warn);
+            prop_assert!(first || grave(after) >= grave(before), "{:?} {:?}: {} {}", verdicts, worse, before, after);
+            prop_assert!(!first || after == 0);
+        }
+
+        #[test]
+        fn nothing_that_was_looked_at_is_never_good(skipped in 0usize..8, required in any::<bool>()) {
+            let code = of_required(&vec![Verdict::Skipped; skipped], required, false);
+            prop_assert_eq!(code, if required && skipped > 0 { 3 } else { 4 });
         }
 
         #[test]

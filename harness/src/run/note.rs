@@ -60,3 +60,31 @@ impl fmt::Display for Note {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::outcome::tests::{check, part};
+
+    fn waiver(part: &str) -> Waiver {
+        toml::from_str(&format!("part = '{part}'\nreason = 'known'\nuntil = 2027-01-31\n")).unwrap()
+    }
+
+    #[test]
+    fn the_owner_is_told_what_his_intent_does_not_do() {
+        let skipped = part(0, Verdict::Skipped, "no key was given");
+        let (first, second) = (check(true, vec![skipped]), check(false, vec![part(0, Verdict::Pass, "it holds")]));
+        let id = first.check.part_id(first.parts[0].part);
+        let intent =
+            Intent { waivers: vec![waiver(&id)], over: vec![waiver(&id), waiver("no/part")], ..Intent::default() };
+        let told = |outcome: CheckOutcome| -> Vec<String> {
+            Note::all(&[outcome], &intent).iter().map(|note| format!("{} {note}", note.is_grave())).collect()
+        };
+        let over = format!("false the waiver of {id} ended on 2027-01-31 and no longer applies: known");
+        let name = first.check.id;
+        assert_eq!(told(first), [format!("true {name} is required, and was skipped: no key was given"), over.clone()]);
+        assert_eq!(told(second), [over, format!("false the waiver of {id} is unused: the part passes")]);
+        assert_eq!(Note::all(&[check(false, vec![part(0, Verdict::Fail, "")])], &intent).len(), 1, "it is used");
+        assert_eq!(Note::all(&[], &intent), [], "what was not judged says nothing");
+    }
+}

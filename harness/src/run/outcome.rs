@@ -272,10 +272,96 @@ pub fn part_among<'a>(outcomes: &'a [CheckOutcome], check: &str, part: &str) -> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
+    use url::Url;
 
     use super::*;
+    use crate::catalogue::CHECKS;
+
+    /// A judged part of the first check, which took as long and sent as much as its number says.
+    pub(crate) fn part(index: usize, verdict: Verdict, reason: &str) -> PartOutcome {
+        let part = &CHECKS[0].parts[index];
+        PartOutcome {
+            part,
+            level: part.level,
+            verdict,
+            reason: reason.to_owned(),
+            expected: None,
+            observed: None,
+            hint: None,
+            waiver: None,
+            curl: None,
+            record: Record::new(Vec::new),
+            duration: Duration::from_secs(3 + index as u64),
+            requests: 2 + index,
+        }
+    }
+
+    /// The first check, judged by its parts.
+    pub(crate) fn check(required: bool, parts: Vec<PartOutcome>) -> CheckOutcome {
+        let verdict = Verdict::worst(parts.iter().map(|part| part.verdict));
+        CheckOutcome { check: CHECKS[0], required, verdict, parts }
+    }
+
+    fn answered() -> Arc<Exchange> {
+        Arc::new(Exchange::made(&Url::parse("https://r.test/v2/").unwrap(), 200, &[], b"").unwrap())
+    }
+
+    #[test]
+    fn a_proof_rests_on_what_was_exchanged_and_on_nothing_else() {
+        let (one, other) = (answered(), answered());
+        assert!(Proof::over("nothing was asked", []).is_none());
+        let proof = Proof::over("seen", [&one]).unwrap().and(&other).saying("seen twice");
+        assert_eq!(proof.said(), "seen twice");
+        let same = |(a, b): (&Arc<Exchange>, &Arc<Exchange>)| Arc::ptr_eq(a, b);
+        assert!(proof.exchanges().iter().zip([&one, &other]).all(same) && proof.exchanges().len() == 2);
+        assert_eq!(Proof::of("seen", &one).exchanges().len(), 1);
+    }
+
+    #[test]
+    fn a_hint_belongs_to_its_breach() {
+        let breach = Breach::new("a", "b", &answered());
+        assert_eq!((breach.hint.as_ref(), breach.exchange.is_some()), (None, true));
+        let hint = Hint { cause: "c".into(), cure: Some("d".into()) };
+        assert_eq!(breach.clone().because("c", Some("d")).hint, Some(hint));
+        assert_eq!(breach.because("c", None).hint.unwrap().cure, None);
+    }
+
+    #[test]
+    fn a_check_is_the_sum_of_its_parts() {
+        let judged = check(true, vec![part(0, Verdict::Pass, "a"), part(1, Verdict::Fail, "b")]);
+        assert_eq!((judged.duration(), judged.requests()), (Duration::from_secs(4), 5));
+        let reasons = |parts: Vec<&PartOutcome>| parts.iter().map(|part| part.reason.clone()).collect::<Vec<_>>();
+        assert_eq!(reasons(judged.deciding().collect()), ["b"]);
+        assert_eq!(reasons(judged.parts_that(Verdict::Pass).collect()), ["a"]);
+        let (id, name) = (judged.check.id, judged.parts[1].part.name);
+        let all = [judged];
+        assert_eq!(part_among(&all, id, name).map(|part| part.reason.as_str()), Some("b"));
+        assert!(part_among(&all, "no.check", name).is_none() && part_among(&all, id, "none").is_none());
+        assert_eq!(check(false, Vec::new()).duration(), Duration::ZERO);
+    }
+
+    #[test]
+    fn only_what_is_required_and_was_skipped_is_missing() {
+        let missing = |required, verdict| check(required, vec![part(0, verdict, "")]).is_missing();
+        assert!(missing(true, Verdict::Skipped));
+        assert!(!missing(false, Verdict::Skipped) && !missing(true, Verdict::Pass) && !missing(true, Verdict::Error));
+    }
+
+    #[test]
+    fn every_verdict_has_its_word() {
+        use Verdict::{Error, Fail, NotRun, Pass, Skipped, Waived, Warn};
+        let words = [Skipped, Pass, Waived, Warn, NotRun, Error, Fail].map(Verdict::word);
+        assert_eq!(words, ["skipped", "pass", "waived", "warn", "not-run", "error", "fail"]);
+    }
+
+    #[test]
+    fn a_record_is_made_when_it_is_asked_for() {
+        let exchange = answered();
+        let record = Record::new(move || vec![exchange.evidence(&crate::wire::Redactor::new())]);
+        assert_eq!((record.evidence().len(), format!("{record:?}")), (1, "Record".to_owned()));
+    }
 
     #[test]
     fn the_worst_part_decides_and_a_skipped_one_spoils_nothing() {

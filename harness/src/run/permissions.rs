@@ -66,5 +66,24 @@ mod tests {
         assert_eq!(done(Permissions::READ_ONLY), [true, true, false, false, false]);
         assert_eq!(done(Permissions::live(true, false)), [true, true, true, false, false]);
         assert_eq!(done(Permissions::live(false, true)), [true, true, false, true, false]);
+        assert_eq!(done(Permissions::live(true, true)), [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn only_a_live_registry_that_may_be_changed_needs_a_ledger() {
+        let creating = [(true, true), (true, false), (false, true), (false, false)];
+        assert_eq!(
+            creating.map(|(writes, fills)| Permissions::live(writes, fills).creates()),
+            [true, true, true, false]
+        );
+        assert!(!Permissions::LAB.creates());
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_change_it() {
+        let why = |effect| Permissions::READ_ONLY.refuse(effect).unwrap_or_default();
+        assert!(why(Effect::WritesCanary).contains("--allow-writes"));
+        assert!(why(Effect::FillsCache).contains("--mirror-image"));
+        assert!(why(Effect::LabOnly).contains("only in a lab"));
     }
 }

@@ -152,6 +152,36 @@ mod tests {
         }
 
         #[test]
+        fn each_part_is_planned_as_leave_level_and_waivers_say(
+            (writes, fills, lab) in any::<(bool, bool, bool)>(), strict in any::<bool>(), required in some(),
+            waived in any::<Index>(),
+        ) {
+            let permissions = if lab { Permissions::LAB } else { Permissions::live(writes, fills) };
+            let all: Vec<(&Check, &Part)> =
+                CHECKS.iter().flat_map(|check| check.parts.iter().map(move |part| (*check, part))).collect();
+            let (check, part) = all[waived.index(all.len())];
+            let until = toml::from_str::<Waiver>(&format!("part = '{}'\nreason = 'r'\nuntil = 2027-01-31", check.part_id(part)));
+            let intent = Intent { strict, required: required.clone(), waivers: vec![until.unwrap()], ..Intent::default() };
+            let plan = Plan::make(&[], &[], permissions, &intent).unwrap();
+            prop_assert!(CHECKS.iter().all(|check| plan.contains(check)));
+            let planned = plan.checks.iter().flat_map(|planned| planned.parts.iter().map(move |part| (planned, part)));
+            for (planned, part) in planned {
+                let id = planned.check.part_id(part.part);
+                prop_assert_eq!(part.skip.is_some(), permissions.refuse(part.part.effect).is_some(), "{}", id);
+                prop_assert_eq!(part.waiver.as_ref().map(|waiver| &waiver.part), intent.waivers.iter().map(|waiver| &waiver.part).find(|part| **part == id));
+                prop_assert_eq!(part.level, intent.level(planned.check, part.part));
+                prop_assert!(!strict || part.level == Level::Requirement);
+                prop_assert_eq!(planned.required, required.iter().any(|named| named == planned.check.id));
+            }
+        }
+
+        #[test]
+        fn what_is_not_selected_is_not_in_the_plan(wanted in select(ids())) {
+            let plan = Plan::make(std::slice::from_ref(&wanted), &[], Permissions::LAB, &Intent::default()).unwrap();
+            prop_assert!(CHECKS.iter().all(|check| plan.contains(check) == (check.id == wanted)));
+        }
+
+        #[test]
         fn what_matches_nothing_is_refused_and_nothing_panics(pattern in any::<String>()) {
             let plan = Plan::make(&[pattern], &[], Permissions::LAB, &Intent::default());
             prop_assert!(plan.map_or(true, |plan| !plan.checks.is_empty()));

@@ -100,6 +100,8 @@ pub(super) fn check(waivers: &[Waiver]) -> Result<(), Trouble> {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn day(text: &str) -> Day {
@@ -113,6 +115,67 @@ mod tests {
         assert_eq!(at(1_798_761_599), "2026-12-31");
         assert_eq!(at(1_798_761_600), "2027-01-01");
         assert!(Day::today() > day("2026-01-01"));
+    }
+
+    fn waiver(part: &str, reason: &str) -> Waiver {
+        Waiver { part: part.into(), reason: reason.into(), until: day("2027-01-31") }
+    }
+
+    #[test]
+    fn what_waives_nothing_or_says_nothing_is_refused() {
+        let first = catalogue::CHECKS[0];
+        let part = first.part_id(&first.parts[0]);
+        assert!(check(&[]).is_ok() && check(&[waiver(&part, "known")]).is_ok());
+        let refused = |waivers: &[Waiver]| {
+            let trouble = check(waivers).unwrap_err();
+            assert_eq!(trouble.exit().code(), 2);
+            trouble.to_string()
+        };
+        assert!(refused(&[waiver("no/part", "known")]).contains("`no/part`, which is no part"));
+        assert!(refused(&[waiver(&part, " \t")]).contains("has no reason"));
+        assert!(refused(&[waiver(&part, "one"), waiver(&part, "two")]).contains("is waived twice"));
+    }
+
+    #[test]
+    fn a_waiver_says_until_when_and_why() {
+        assert_eq!(waiver("a/b", "known").to_string(), "until 2027-01-31: known");
+    }
+
+    #[test]
+    fn a_moment_is_no_day() {
+        let read = |text: &str| toml::from_str::<Waiver>(&format!("part = 'a/b'\nreason = 'r'\nuntil = {text}\n"));
+        assert_eq!(read("2027-01-31").unwrap().until, day("2027-01-31"));
+        for moment in ["2027-01-31T00:00:00Z", "2027-01-31T00:00:00", "00:00:00", "'2027-01-31'"] {
+            assert!(read(moment).is_err(), "{moment}");
+        }
+        assert!(read("00:00:00").unwrap_err().to_string().contains("is no day; give one such as"));
+    }
+
+    /// The day that a number of days after 1970-01-01 is, counted one by one.
+    fn counted(days: u64) -> String {
+        let (mut left, mut year) = (days, 1970);
+        let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        while left >= 365 + u64::from(leap(year)) {
+            left -= 365 + u64::from(leap(year));
+            year += 1;
+        }
+        let mut month = 0;
+        let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        while left >= lengths[month] {
+            left -= lengths[month];
+            month += 1;
+        }
+        format!("{year:04}-{:02}-{:02}", month + 1, left + 1)
+    }
+
+    proptest! {
+        #[test]
+        fn a_waiver_ends_when_its_last_day_does(until in 0u64..60_000, today in 0u64..60_000, second in 0u64..86_400) {
+            let waiver = Waiver { until: day(&counted(until)), ..waiver("a/b", "r") };
+            let now = Day::of(SystemTime::UNIX_EPOCH + Duration::from_secs(today * 86_400 + second));
+            prop_assert_eq!(now.to_string(), counted(today));
+            prop_assert_eq!(waiver.is_over(now), today > until);
+        }
     }
 
     #[test]

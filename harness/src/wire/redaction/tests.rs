@@ -234,6 +234,49 @@ fn short_values_count_only_when_configured() {
 }
 
 #[test]
+fn the_shortest_secret_is_known_packed_by_itself_and_gives_its_name() {
+    let redactor = Redactor::new();
+    redactor.learn(&Secret::new("PIN", "7"));
+    assert_eq!(redactor.redact("x Nw== 37 y"), "x [PIN] [PIN] y");
+    assert_eq!(redactor.redact(&format!("zak_a7{}", "b".repeat(16))), "[PIN]", "what is known goes before looks");
+}
+
+#[test]
+fn a_name_fits_between_brackets() {
+    let redactor = Redactor::new();
+    redactor.learn(&Secret::new("[a]\nb", "hunter2"));
+    redactor.learn(&Secret::new("[]", "hunter3"));
+    assert_eq!(redactor.redact("hunter2 hunter3"), "[ab] [secret]");
+}
+
+#[test]
+fn of_two_names_under_which_a_value_was_met_the_first_stays() {
+    let redactor = Redactor::new();
+    redactor.learn_met("first", "abcdef-1");
+    redactor.learn_met("second", "abcdef-1");
+    assert_eq!(redactor.redact("abcdef-1"), "[first]");
+}
+
+#[test]
+fn neighbours_keep_their_names_and_of_two_that_overlap_the_first_gives_it() {
+    let redactor = Redactor::new();
+    redactor.learn(&Secret::new("ONE", "abcdef"));
+    redactor.learn(&Secret::new("OTHER", "defabc"));
+    assert_eq!(redactor.redact("abcdefdefabc"), "[ONE][OTHER]");
+    assert_eq!(redactor.redact("abcdef[ONE]defabc[OTHER]"), "[ONE][ONE][OTHER][OTHER]");
+    assert_eq!(redactor.redact("abcdefabc"), "[ONE]");
+}
+
+#[test]
+fn how_deep_it_looks_is_bounded() {
+    let redactor = knowing("hunter2-hunter2");
+    let twice = STANDARD.encode(STANDARD.encode("hunter2-hunter2"));
+    assert_eq!(redactor.redact(&twice), "[THE_KEY]");
+    let thrice = STANDARD.encode(twice);
+    assert_eq!(redactor.redact(&thrice), thrice, "or hostile text could take any time");
+}
+
+#[test]
 fn what_is_learnt_by_meeting_is_bounded_and_crowds_out_no_secret() {
     let redactor = knowing("hunter2");
     let known = || redactor.lexicon.read().unwrap().known.len();
@@ -356,6 +399,7 @@ fn headers_are_masked_by_structure() {
         ("Set-Cookie", "session=a=b; Path=/; HttpOnly", "session=[cookie session]; Path=/; HttpOnly"),
         ("Set-Cookie", "session=; Max-Age=0", "session=; Max-Age=0"),
         ("set-cookie", "session=\"\"; Max-Age=0", "session=\"\"; Max-Age=0"),
+        ("Cookie", "a%3Bb=c", "a%3Bb=[cookie a%3Bb]"),
         ("X-Csrf-Token", "abc", "[token]"),
         ("X-API-Key", "abc", "[token]"),
         ("Location", "/cb?code=abc&state=d#x", "/cb?code=[code]&state=[state]#x"),
