@@ -57,12 +57,11 @@ fn meet(zot: &Zot, guest: Guest) -> Result<(), Failed> {
         };
         for (number, at) in points.into_iter().enumerate() {
             let met = held(&registry, number + 1, Point::After(at), guest).await?;
-            let seen = [Some(met.host), met.guest].into_iter().flatten();
-            for verdicts in seen {
-                let others: Vec<_> = verdicts.iter().filter(|verdict| !alone.host.contains(verdict)).collect();
-                if !others.is_empty() || verdicts.len() != alone.host.len() {
-                    return Err(format!("{guest:?} at request {at} of {whole}: {others:?}").into());
-                }
+            let seen = met.host.iter().chain(met.guest.iter().flatten());
+            let others: Vec<_> = seen.filter(|verdict| !alone.host.contains(verdict)).collect();
+            if !others.is_empty() || met.host.len() != alone.host.len() || met.guest.as_ref().is_some_and(Vec::is_empty)
+            {
+                return Err(format!("{guest:?} at request {at} of {whole}: {others:?}").into());
             }
         }
         registry.stop().await
@@ -100,7 +99,11 @@ async fn held(registry: &Registry, number: usize, point: Point, guest: Guest) ->
     if point != Point::Never {
         gate.reached().await;
         match guest {
-            Guest::Live => met = Some(report(&live(registry.url(), other.path())?.output().await?)?),
+            Guest::Live => {
+                // What writes, and no more: the first run waits no longer for an answer than any run does.
+                let mut guest = live(registry.url(), other.path())?;
+                met = Some(report(&guest.args(["push.apikey", "tags.*", "admin.*"]).output().await?)?);
+            }
             Guest::Clean => clean(registry, &url, &canary, state.path()).await?,
         }
     }
