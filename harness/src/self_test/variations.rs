@@ -166,10 +166,12 @@ fn more_repositories(body: &[u8]) -> Vec<u8> {
 /// (OpenMetrics 1.0, "Counter" and "Overall Structure").
 fn open_metrics(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
+    let typed = |family: &str| text.lines().any(|line| line.starts_with(&format!("# TYPE {family} ")));
     let counters: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
-        .filter(|family| family.ends_with("_total"))
+        // Where another family has the shorter name, as some of Go's own have, it stays.
+        .filter(|family| family.strip_suffix("_total").is_some_and(|short| !typed(short)))
         .collect();
     let line = |line: &str| {
         let family = line.strip_prefix("# ").and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
@@ -206,8 +208,9 @@ mod tests {
 
     #[test]
     fn counters_lose_their_ending_in_comments_only() {
-        let plain = b"# HELP a_total A.\n# TYPE a_total counter\na_total 1\n# TYPE b gauge\nb 2\n";
-        let open = "# HELP a A.\n# TYPE a counter\na_total 1\n# TYPE b gauge\nb 2\n# EOF\n";
+        let plain =
+            b"# HELP a_total A.\n# TYPE a_total counter\na_total 1\n# TYPE b gauge\nb 2\n# TYPE b_total counter\n";
+        let open = "# HELP a A.\n# TYPE a counter\na_total 1\n# TYPE b gauge\nb 2\n# TYPE b_total counter\n# EOF\n";
         assert_eq!(String::from_utf8(open_metrics(plain)).unwrap(), open);
     }
 
