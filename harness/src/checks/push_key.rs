@@ -332,6 +332,8 @@ async fn by_digest(bench: Bench) -> Judged {
     let alone = async {
         let other = pushing::alone(&pushed.image);
         let put = put(&bench, &ci, repository, None, &other).await?;
+        expect::digest_header(&put, &other.digest, bench.wire.redactor())?;
+        names_place(&bench, &put, &other.digest)?;
         let read = pushing::reads(&bench, repository, other.digest.as_str(), &other.digest).await?;
         Ok((put, read))
     };

@@ -79,6 +79,7 @@ const IDLE: &[Idle] = &[
         &["* docker-content-digest", "* location"],
         "what an answer to a push names is judged by push.apikey",
     ),
+    (WRITES, "/v2/zot-verify/tags/by-digest-tag/**", &["200"], "a registry may not read ?tag=; the tag stays"),
     (WRITES, "/v2/**", &["403"], "it is what was answered"),
     (ANY, "/v2/**", &["* www-authenticate"], "only a 401 to somebody unknown has to say how to log in"),
     (READS, "/v2/{_catalog,**/tags/list,_zot/ext/mgmt}", &["a bit flipped"], "names of others change"),
@@ -91,6 +92,16 @@ const IDLE: &[Idle] = &[
         &["500", "403"],
         "zot refuses anybody's wish for a key with 500 too (observed on v2.1.20)",
     ),
+];
+
+/// What some clients have no eye for: how a client's name begins, the ways, and why.
+const INDIFFERENT: &[(&str, &[&str], &str)] = &[
+    (
+        "Go-http-client/",
+        &["* content-type", "* docker-content-digest"],
+        "it asks how a proxy packs, and compares bytes",
+    ),
+    ("curl/", &["* content-type"], "it saves whatever it is called"),
 ];
 
 /// Everything that can be done to the answers that a run saw.
@@ -200,8 +211,14 @@ impl Mutant {
     pub(super) fn is_idle(&self) -> Option<&'static str> {
         let fits = |pattern: &str, text: &str| {
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-            glob.is_ok_and(|glob| glob.compile_matcher().is_match(text))
+            pattern == text || glob.is_ok_and(|glob| glob.compile_matcher().is_match(text))
         };
+        let indifferent = INDIFFERENT
+            .iter()
+            .find(|(agent, ways, _)| self.kind.agent.starts_with(agent) && ways.iter().any(|way| fits(way, self.way)));
+        if let Some((.., why)) = indifferent {
+            return Some(why);
+        }
         let idle = IDLE.iter().find(|(methods, path, ways, _)| {
             methods.iter().any(|method| fits(method, &self.kind.method))
                 && fits(path, &self.kind.path)

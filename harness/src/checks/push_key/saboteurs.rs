@@ -46,6 +46,9 @@ static DIGEST_GONE: Rule =
     Rule { when: DIGEST.methods(&["GET"]), then: Then::Answer { status: 404, headers: &[], body: "" } };
 static DIGEST_REFUSED: Rule =
     Rule { when: DIGEST.methods(&["PUT"]), then: Then::Answer { status: 403, headers: &[], body: "" } };
+static DIGEST_MISNAMED: Rule =
+    Rule { when: DIGEST.methods(&["PUT"]), then: Then::Header(expect::DIGEST_HEADER, OTHER_DIGEST) };
+static DIGEST_NOWHERE: Rule = Rule { when: DIGEST.methods(&["PUT"]), then: Then::NoHeader("location") };
 static DIGEST_LOST: Rule =
     Rule { when: DIGEST.methods(&["PUT"]), then: Then::Answer { status: 201, headers: &[], body: "" } };
 static UNLISTED: Rule = Rule { when: LIST, then: Then::Body(without_new_tag) };
@@ -146,6 +149,13 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!("pushed-blobs-gone", &[Fault::Proxy(&BLOBS_GONE)], &[("push.apikey/read-back", Fail)], &[]),
     saboteur!("pushed-digest-gone", &[Fault::Proxy(&DIGEST_GONE)], &[("push.apikey/by-digest", Fail)], &[]),
     saboteur!("push-by-digest-refused", &[Fault::Proxy(&DIGEST_REFUSED)], &[("push.apikey/by-digest", Fail)], &[]),
+    saboteur!("push-by-digest-misnamed", &[Fault::Proxy(&DIGEST_MISNAMED)], &[("push.apikey/by-digest", Fail)], &[]),
+    saboteur!(
+        "push-by-digest-without-place",
+        &[Fault::Proxy(&DIGEST_NOWHERE)],
+        &[("push.apikey/by-digest", Fail)],
+        &[]
+    ),
     saboteur!("push-by-digest-lost", &[Fault::Proxy(&DIGEST_LOST)], &[("push.apikey/by-digest", Fail)], &[]),
     saboteur!("pushed-tag-not-listed", &[Fault::Proxy(&UNLISTED)], &[("push.apikey/listed", Fail)], &[]),
 ];
