@@ -5,6 +5,9 @@ use std::time::Duration;
 /// How long a TCP connection and its TLS handshake may take.
 pub const CONNECT: Duration = Duration::from_secs(5);
 
+/// How long a look-up of a name that has not ended with the run is waited for.
+pub const LOOK_UP: Duration = Duration::from_millis(200);
+
 /// How long one exchange may take, from the first byte of the request to the last of the answer.
 pub const EXCHANGE: Duration = Duration::from_secs(10);
 

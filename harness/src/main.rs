@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use zot_verify::bounds;
 use zot_verify::error::{self, Trouble};
 use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text, Told};
 use zot_verify::run::exit::Exit;
@@ -134,11 +135,15 @@ fn surroundings(secrets: &[Secret]) -> Result<Surroundings, Trouble> {
 
 /// Runs to the end, and until nothing that this program started has anything left to clear up.
 fn finished<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let result = runtime.block_on(async {
         let result = work.await;
         keeper::settle().await;
         result
-    })
+    });
+    // The system's look-up of a name cannot be broken off, and nobody waits for its answer any more.
+    runtime.shutdown_timeout(bounds::LOOK_UP);
+    result
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
