@@ -316,16 +316,16 @@ fn report(
     let steady = as_announced().count() - caught;
     let turned: BTreeSet<&str> =
         as_announced().flat_map(|result| result.world.turns()).map(|(part, _)| *part).collect();
-    writeln!(
-        out,
-        "\n{zot}: {caught} of {} saboteurs caught, nothing else moved in those; {} of {} parts seen to turn; \
-        {steady} of {} harmless variations moved nothing; {labs} labs, {:.1} s",
-        bad.len(),
-        turned.len(),
-        clean.len(),
-        good.len(),
-        start.elapsed().as_secs_f64()
-    )?;
+    let mut told = Vec::new();
+    if !bad.is_empty() {
+        let parts = format!("{} of {} parts seen to turn", turned.len(), clean.len());
+        told.push(format!("{caught} of {} saboteurs caught, nothing else moved in those; {parts}", bad.len()));
+    }
+    if !good.is_empty() {
+        told.push(format!("{steady} of {} harmless variations moved nothing", good.len()));
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    writeln!(out, "\n{zot}: {}; {labs} labs, {seconds:.1} s", told.join("; "))?;
     out.flush()?;
     Ok(if caught + steady == compared.len() { Exit::Good } else { Exit::Failed })
 }
