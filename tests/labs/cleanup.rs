@@ -37,7 +37,8 @@ pub(crate) fn killed_reaper_leaves_nothing(zot: &Zot) -> Result<(), Failed> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    until("a lab's log", || lab_file(temporary.path(), "zot.log"))?;
+    // From then on it is noted whom the reaper has started.
+    until("a lab's zot", || lab_file(temporary.path(), "zot.pid"))?;
     until("a reaper", || reaper(temporary.path()).is_some())?;
     kill_process(reaper(temporary.path()).ok_or("no reaper")?, Signal::KILL)?;
     let code = run.wait()?.code();

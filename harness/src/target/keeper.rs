@@ -14,8 +14,9 @@ use tokio::sync::watch;
 
 use super::containers;
 use super::orders::{Order, Word, line};
-use super::reaper;
+use super::{reaper, sweep};
 use crate::bounds;
+use crate::patience::Patience;
 
 /// The hidden subcommand by which the program becomes a reaper.
 pub const REAP: &str = "__reap";
@@ -193,9 +194,11 @@ impl Listener {
             }
         }
         self.telling.send_modify(|ended| ended.reaper = true);
-        if self.leaving.load(Ordering::Relaxed) {
+        if self.leaving.load(Ordering::Relaxed) && !self.directory.exists() {
             return;
         }
+        // It may have been killed before it said what it had noted.
+        groups.extend(sweep::groups(&self.directory));
         for group in groups {
             // It may have ended by itself meanwhile.
             let _ = kill_process_group(group, Signal::KILL);
@@ -205,7 +208,13 @@ impl Listener {
         for lab in labs {
             removed = removed.and(containers::remove(&lab, true).await);
         }
-        if let Err(error) = removed.and_then(|()| std::fs::remove_dir_all(&self.directory)) {
+        // A program that was killed may still be ending its last write.
+        let patience = Patience::new(bounds::STOP, bounds::POLL);
+        let mut gone = std::fs::remove_dir_all(&self.directory);
+        while gone.is_err() && self.directory.exists() && patience.another_look().await {
+            gone = std::fs::remove_dir_all(&self.directory);
+        }
+        if let Err(error) = removed.and(gone) {
             eprintln!("zot-verify: something of {} remains: {error}", self.directory.display());
         }
     }

@@ -72,7 +72,7 @@ fn remove(directory: &Path) -> io::Result<()> {
 }
 
 /// The process groups that a reaper noted in its directory, as far as they still work there.
-fn groups(directory: &Path) -> Vec<Pid> {
+pub(super) fn groups(directory: &Path) -> Vec<Pid> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let notes = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|is| is == "pid"));
     let noted = notes.filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok());
