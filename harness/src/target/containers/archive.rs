@@ -100,6 +100,8 @@ fn fill(archive: &mut Builder<Vec<u8>>, path: &Path, directory: &Path) -> io::Re
             let mut header = Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(0o666);
+            // As old as it is: zot collects a blob that no manifest names once it is older than gcDelay.
+            header.set_mtime(now());
             archive.append_data(&mut header, path, bytes.as_slice())?;
         }
     }
@@ -113,4 +115,9 @@ fn append(archive: &mut Builder<Vec<u8>>, path: &str, bytes: &[u8], mode: u32) -
     header.set_mode(mode);
     header.set_mtime(0);
     archive.append_data(&mut header, path, bytes)
+}
+
+/// The seconds since 1970.
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
