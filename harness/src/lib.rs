@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod login;
 pub mod manifests;
 pub mod patience;
+pub mod policy;
 pub mod preflight;
 pub mod report;
 pub mod run;

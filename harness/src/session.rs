@@ -23,7 +23,7 @@ use crate::run::runner::{self, End};
 use crate::settings::{Intent, Settings, Target};
 use crate::target::lab::{Lab, LabSpec};
 use crate::target::zot::Zot;
-use crate::target::{believed, builtin, live};
+use crate::target::{Deployment, believed, builtin, live};
 use crate::wire::{Redactor, Wire};
 
 /// A target that answers, with everything that probes need.
@@ -188,8 +188,10 @@ pub fn lab_spec(
     LabSpec::new(zot, config, &intent.client_id, around.program.clone(), &around.run)
 }
 
-fn bench(deployment: crate::target::Deployment, intent: Arc<Intent>, wire: Wire, ledger: Ledger) -> Bench {
-    Bench { deployment: Arc::new(deployment), intent, wire, setup: Arc::new(Setup::default()), ledger }
+fn bench(deployment: Deployment, intent: Arc<Intent>, wire: Wire, ledger: Ledger) -> Bench {
+    let groups = deployment.groups.or_intended(&intent.policy);
+    let deployment = Arc::new(Deployment { groups, ..deployment });
+    Bench { deployment, intent, wire, setup: Arc::new(Setup::default()), ledger }
 }
 
 /// A whole run: plan, open, run, report, close.

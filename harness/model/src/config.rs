@@ -34,6 +34,8 @@ pub struct Grant {
     pub groups: Vec<String>,
     /// What they may do.
     pub actions: Vec<Action>,
+    /// Whether zot also asks conditions in CEL, which nothing here evaluates (zot >= 2.1.17).
+    pub conditional: bool,
 }
 
 /// `http.accessControl.metrics`.
@@ -249,6 +251,7 @@ impl Grant {
             users: words(field(value, "users")),
             groups: words(field(value, "groups")),
             actions: actions(field(value, "actions")),
+            conditional: field(value, "conditions").and_then(Value::as_array).is_some_and(|list| !list.is_empty()),
         }
     }
 }

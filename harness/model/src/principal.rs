@@ -31,6 +31,35 @@ impl Action {
     }
 }
 
+/// What somebody is for a registry, in the words of the owner's intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Whoever gives no credentials.
+    Anonymous,
+    /// Whoever logged in, and is in no group that counts.
+    Authenticated,
+    /// Whoever pushes from CI.
+    Ci,
+    /// Whoever may undo what CI has done.
+    Admin,
+}
+
+impl Role {
+    /// All of them, those with the fewest rights first.
+    pub const ALL: [Self; 4] = [Self::Anonymous, Self::Authenticated, Self::Ci, Self::Admin];
+
+    /// The word of the intent file.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Authenticated => "authenticated",
+            Self::Ci => "ci",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// Who acts, as far as access control can tell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Principal {
@@ -52,4 +81,14 @@ pub struct Account {
     pub name: String,
     /// The proof.
     pub secret: Secret,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_has_its_word() {
+        assert_eq!(Role::ALL.map(Role::word), ["anonymous", "authenticated", "ci", "admin"]);
+    }
 }

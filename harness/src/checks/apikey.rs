@@ -9,12 +9,14 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use zot_verify_model::principal::Role;
+
 use super::expect;
 use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::keys::{self, Described, Minted, Own, Wish};
-use crate::login::people::{CI, Person, Role};
+use crate::login::people::{CI, Person};
 use crate::login::{self, SignedIn};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};

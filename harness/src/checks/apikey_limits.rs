@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use zot_verify_model::Account;
+use zot_verify_model::principal::Role;
 
 use super::apikey::left;
 use super::{apikey, expect};
@@ -14,7 +15,7 @@ use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::Jar;
 use crate::login::keys::{self, Wish};
-use crate::login::people::{Person, Role};
+use crate::login::people::Person;
 use crate::login::sign_in;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::Request;

@@ -7,11 +7,13 @@ use futures_util::future::try_join_all;
 use http::Method;
 use url::Url;
 
+use zot_verify_model::principal::Role;
+
 use super::expect;
 use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::{Jar, set_cookies};
-use crate::login::people::{CI, Person, Role};
+use crate::login::people::{CI, Person};
 use crate::login::{self, Browser, SESSION, SignedIn, sign_in};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::Request;
@@ -20,11 +22,11 @@ use crate::wire::Request;
 const FLOW: &[&str] = &["GET /zot/auth/login?*", "GET *", "POST *", "GET /zot/auth/callback/*"];
 
 /// Who gives a browser a session beforehand, and may not push.
-const MALLORY: Person = Person { name: "zv-mallory", role: Role::Nobody };
+const MALLORY: Person = Person { name: "zv-mallory", role: Role::Authenticated };
 /// Whose browser it is, and who may.
 const VICTIM: Person = Person { name: "zv-victim", role: Role::Ci };
 /// Who follows a link that somebody made.
-const WALKER: Person = Person { name: "zv-walker", role: Role::Nobody };
+const WALKER: Person = Person { name: "zv-walker", role: Role::Authenticated };
 
 /// Where a link could want to lead after the login. Browsers read `\` as `/`, and `//` as another host.
 const AWAY: [&str; 5] =

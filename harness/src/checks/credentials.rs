@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use futures_util::future::try_join_all;
 use http::Method;
 use uuid::Uuid;
+use zot_verify_model::principal::Role;
 use zot_verify_model::{Account, Secret};
 
 use super::apikey::{self, Mayfly};
@@ -16,7 +17,7 @@ use crate::bench::Bench;
 use crate::bounds;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::keys::{self, Wish};
-use crate::login::people::{CI, Person, Role};
+use crate::login::people::{CI, Person};
 use crate::patience::Patience;
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::target::Kind;

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use http::Method;
 use url::Url;
 
+use zot_verify_model::principal::Role;
+
 use super::expect;
 use crate::bench::Bench;
 use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::Jar;
-use crate::login::people::{CI, NOBODY, Person, Role};
+use crate::login::people::{CI, NOBODY, Person};
 use crate::login::{self, Browser, LOGOUT, SESSION, SignedIn, USER, keys, sign_in};
 use crate::run::outcome::{Breach, Halt, Judged, Proof};
 use crate::wire::{Exchange, Request};

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
-use zot_verify_model::principal::Action;
+use zot_verify_model::principal::{Action, Role};
 use zot_verify_model::{Secret, ZotConfig};
 
 use super::jar::Jar;
@@ -15,6 +15,7 @@ use super::keys::{self, Minted, Own, Wish};
 use super::{LOGOUT, SignedIn, UI_CLIENT, sign_in};
 use crate::bench::Bench;
 use crate::bounds;
+use crate::policy::intended::Intended;
 use crate::run::outcome::Halt;
 use crate::target::Kind;
 use crate::wire::Request;
@@ -27,17 +28,6 @@ pub struct Person {
     pub name: &'static str,
     /// What the person is for the registry, by the group that the issuer names.
     pub role: Role,
-}
-
-/// What somebody is for a registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// In the group that may create and nothing more.
-    Ci,
-    /// In the group that may do everything.
-    Admin,
-    /// In no group.
-    Nobody,
 }
 
 /// The groups that have the roles, as a configuration names them.
@@ -64,13 +54,22 @@ impl Groups {
         Self { ci: ci.unwrap_or_else(|| "artifact-workloads".into()), admin: admin.unwrap_or_else(|| "admins".into()) }
     }
 
+    /// The same, but for those that the intent names.
+    #[must_use]
+    pub fn or_intended(self, intended: &Intended) -> Self {
+        Self {
+            ci: intended.ci_group.clone().unwrap_or(self.ci),
+            admin: intended.admin_group.clone().unwrap_or(self.admin),
+        }
+    }
+
     /// The groups of somebody with this role.
     #[must_use]
     pub fn of_role(&self, role: Role) -> Vec<&str> {
         match role {
             Role::Ci => vec![&self.ci],
             Role::Admin => vec![&self.admin],
-            Role::Nobody => Vec::new(),
+            Role::Anonymous | Role::Authenticated => Vec::new(),
         }
     }
 }
@@ -80,7 +79,7 @@ pub const CI: Person = Person { name: "zv-ci", role: Role::Ci };
 /// Whoever breaks the glass.
 pub const ADMIN: Person = Person { name: "zv-admin", role: Role::Admin };
 /// Somebody who can log in, and is in no group.
-pub const NOBODY: Person = Person { name: "zv-nobody", role: Role::Nobody };
+pub const NOBODY: Person = Person { name: "zv-nobody", role: Role::Authenticated };
 
 /// What somebody types into the issuer's form.
 #[derive(Debug, Clone)]

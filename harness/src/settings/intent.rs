@@ -10,6 +10,7 @@ use crate::catalogue;
 use crate::check::{Check, Level, Part, Profile};
 use crate::error::Trouble;
 use crate::manifests::Inventory;
+use crate::policy::intended::{self, Intended};
 use crate::run::plan;
 use crate::target::{ImageName, Residue};
 use crate::wire::Redactor;
@@ -40,6 +41,8 @@ pub struct Intent {
     pub personas: Vec<String>,
     /// The metric families that must be there.
     pub families: Vec<String>,
+    /// Who may do what.
+    pub policy: Intended,
     /// The digest of the image to pull, where that was just pushed and must be found under it.
     pub pushed: Option<Digest>,
     /// The upstream image that a live registry may fetch, as it is named below `/v2/`.
@@ -101,6 +104,8 @@ struct Written {
     #[serde(default)]
     mirrors: Mirrors,
     #[serde(default)]
+    policy: intended::Written,
+    #[serde(default)]
     inventory: inventory::Written,
 }
 
@@ -142,6 +147,16 @@ const KEYS: &[&str] = &[
     "metrics.families",
     "mirrors",
     "mirrors.client_shapes",
+    "policy",
+    "policy.anonymous",
+    "policy.authenticated",
+    "policy.ci",
+    "policy.ci.group",
+    "policy.ci.may",
+    "policy.admin",
+    "policy.admin.group",
+    "policy.admin.may",
+    "policy.repositories",
     "inventory",
     "inventory.manifests",
     "inventory.hosts",
@@ -171,6 +186,7 @@ impl Default for Intent {
             pull_image: None,
             personas: must.collect(),
             families: FAMILIES.iter().map(|&name| name.to_owned()).collect(),
+            policy: Intended::default(),
             pushed: None,
             mirror_image: None,
             client_shapes: ["explicit", "override-path"].map(str::to_owned).to_vec(),
@@ -237,6 +253,7 @@ impl Intent {
             pull_image: written.pull_image,
             personas: written.personas.must.unwrap_or(built_in.personas),
             families: written.metrics.families.unwrap_or(built_in.families),
+            policy: written.policy.read()?,
             pushed: None,
             mirror_image: written
                 .mirror_image
