@@ -207,3 +207,6 @@ pub const ROOM_TO_START: u64 = 1 << 20;
 
 /// How little room in zot's root directory is told, in bytes: less than a few images need.
 pub const ROOM_TO_WORK: u64 = 1 << 30;
+
+/// How many repositories stand for all others in the matrix of an access policy.
+pub const CLASSES: usize = 12;

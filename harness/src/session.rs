@@ -185,7 +185,7 @@ pub fn lab_spec(
     intent: &Intent,
     around: &Surroundings,
 ) -> Result<LabSpec, Trouble> {
-    LabSpec::new(zot, config, &intent.client_id, around.program.clone(), &around.run)
+    LabSpec::new(zot, config, intent, around.program.clone(), &around.run)
 }
 
 fn bench(deployment: Deployment, intent: Arc<Intent>, wire: Wire, ledger: Ledger) -> Bench {

@@ -12,6 +12,7 @@ pub mod immutable;
 pub mod inventory;
 pub mod login;
 pub mod looking;
+pub mod matrix;
 pub mod metrics;
 pub mod mirror;
 pub mod mirror_paths;

@@ -45,6 +45,7 @@ pub async fn open(
             .or_else(|| recognition.providers.first().cloned())
             .unwrap_or_else(|| "oidc".into()),
         groups: config.map_or_else(|| Groups::of(&ZotConfig::default()), Groups::of),
+        configured: config.cloned(),
         password: None,
         metrics_path: config.and_then(ZotConfig::metrics_path).unwrap_or("/metrics").to_owned(),
         image: image(wire, intent, &registry).await?,

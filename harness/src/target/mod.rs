@@ -103,6 +103,8 @@ pub struct Deployment {
     pub password: Option<Secret>,
     /// The groups that have the roles; a lab's people are put into them.
     pub groups: Groups,
+    /// zot's configuration as its owner gave it, if he did; a lab's own otherwise.
+    pub configured: Option<ZotConfig>,
     /// Whose keys and passwords a live run may use; each goes to its own origin only.
     pub accounts: Accounts,
     /// The image that anybody can pull, or why there is none: skip with what to do, or an error.

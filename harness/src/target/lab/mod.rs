@@ -32,7 +32,7 @@ use crate::checks::inventory;
 use crate::error::Trouble;
 use crate::login::people::Groups;
 use crate::manifests::{Inventory, Source};
-use crate::settings::Accounts;
+use crate::settings::{Accounts, Intent};
 use crate::wire::{Hosts, Redactor, Request, Wire};
 
 /// A lab before it starts.
@@ -85,15 +85,15 @@ impl LabSpec {
     ///
     /// # Errors
     /// Only what building an image in memory reports.
-    pub fn new(zot: Zot, config: ZotConfig, client_id: &str, program: PathBuf, run: &str) -> Result<Self, Trouble> {
-        let built = seeds::seeds().and_then(|seeds| Ok((seeds, inventory::lab::manifests()?)));
+    pub fn new(zot: Zot, config: ZotConfig, intent: &Intent, program: PathBuf, run: &str) -> Result<Self, Trouble> {
+        let built = seeds::seeds(&config, &intent.policy).and_then(|seeds| Ok((seeds, inventory::lab::manifests()?)));
         let (seeds, manifests) = built.map_err(|error| {
             Trouble::unknown("the lab's images could not be built", error.to_string()).cure("report this as a defect")
         })?;
         Ok(Self {
             zot,
             config,
-            client_id: client_id.into(),
+            client_id: intent.client_id.clone(),
             program,
             run: run.into(),
             seeds,
@@ -217,6 +217,7 @@ impl Lab {
             ),
             provider: provider.map_or_else(|| "oidc".into(), |provider| provider.key),
             groups: Groups::of(&self.config),
+            configured: Some(self.given.clone()),
             password: Some(self.password.clone()),
             accounts: Accounts::default(),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),

@@ -2,10 +2,12 @@
 
 use std::io;
 
+use zot_verify_model::ZotConfig;
 use zot_verify_model::image::Index;
 use zot_verify_model::layout::{Content, Seed};
 
-use crate::checks::{admin, immutable, inventory, mirror, new_tags, push, push_key, race};
+use crate::checks::{admin, immutable, inventory, matrix, mirror, new_tags, push, push_key, race};
+use crate::policy::intended::Intended;
 use crate::target::ImageName;
 
 /// The image that a lab's registry serves to anybody.
@@ -18,7 +20,7 @@ pub(super) fn pulled() -> ImageName {
 }
 
 /// Everything that the checks find in a lab.
-pub(super) fn seeds() -> io::Result<Vec<Seed>> {
+pub(super) fn seeds(config: &ZotConfig, intended: &Intended) -> io::Result<Vec<Seed>> {
     let (repository, tag) = PULLED;
     let pulled = Seed {
         repository: repository.into(),
@@ -32,6 +34,7 @@ pub(super) fn seeds() -> io::Result<Vec<Seed>> {
         immutable::seeds()?,
         race::seeds()?,
         admin::seeds()?,
+        matrix::seeds(config, intended)?,
         inventory::lab::seeds()?,
     ];
     Ok([pulled, mirror::seed()?].into_iter().chain(of_checks.into_iter().flatten()).collect())
