@@ -247,7 +247,7 @@ impl<'a> Visit<'a> {
 
     /// The lab holds what the cells of a class need; otherwise they would prove nothing.
     async fn stands(&self, class: &Class) -> Result<(), Halt> {
-        let list = self.looks(Request::get(format!("/v2/{}/tags/list", class.repository))).await?;
+        let list = self.looks(Request::get(format!("/v2/{}/tags/list", class.repository)).following()).await?;
         let there = |tag: &str| {
             let tags = list.json().and_then(|body| Some(body.get("tags")?.as_array()?.clone()));
             tags.is_some_and(|tags| tags.iter().any(|listed| listed == tag))
@@ -260,8 +260,8 @@ impl<'a> Visit<'a> {
 
     async fn tries(&self, cell: Cell) -> Result<(Cell, Seen), Halt> {
         let answer = self.bench.wire.send(self.asks(cell.request())).await?;
-        let look = match cell.look(&answer) {
-            Some(look) => Some(self.looks(look).await?),
+        let look = match cell.look(&answer, self.bench.wire.registry(), self.bench.wire.redactor()) {
+            Some(look) => Some(self.looks(look.following()).await?),
             None => None,
         };
         Ok((cell, Seen { answer, look }))

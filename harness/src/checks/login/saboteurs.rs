@@ -66,6 +66,10 @@ const WITHOUT_GROUPS: &[(&str, Verdict)] = &[
     ("admin.break-glass/overwrite", Fail),
     ("admin.break-glass/delete-tag", Fail),
     ("admin.break-glass/delete-manifest", Fail),
+    ("policy.matrix/ci-key", Fail),
+    ("policy.matrix/ci-session", Fail),
+    ("policy.matrix/admin-key", Fail),
+    ("policy.matrix/admin-session", Fail),
 ];
 /// What then has nobody to push.
 const AFTER_GROUPS: &[&str] = &[

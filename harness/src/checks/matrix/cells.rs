@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use url::Url;
 use zot_verify_model::Digest;
 use zot_verify_model::image::{self, Blob, Image};
 use zot_verify_model::layout::{Content, Seed};
@@ -10,10 +11,10 @@ use zot_verify_model::principal::{Action, Role};
 
 use super::Caller;
 use super::classes::Class;
-use crate::checks::expect;
+use crate::checks::{expect, pushing};
 use crate::policy::intended::Intended;
 use crate::wire::door::{self, Aim, Door, Stage};
-use crate::wire::{Exchange, Request};
+use crate::wire::{Exchange, Redactor, Request};
 
 /// A repository with the blobs that are mounted from it.
 pub(super) const ELSEWHERE: &str = "zot-verify/matrix-elsewhere";
@@ -211,17 +212,16 @@ impl Cell {
     pub(super) fn request(&self) -> Request {
         match self.way {
             Way::Changes { door, .. } => (door.full)(&self.aim),
-            Way::Reads { asks, .. } => asks(&self.aim),
+            Way::Reads { asks, .. } => asks(&self.aim).following(),
         }
     }
 
     /// The read that tells whether it was done; none where the answer itself is what was read, or names nothing.
-    pub(super) fn look(&self, answer: &Exchange) -> Option<Request> {
+    pub(super) fn look(&self, answer: &Arc<Exchange>, registry: &Url, redactor: &Redactor) -> Option<Request> {
         let Way::Changes { look, .. } = self.way else { return None };
-        let begun = || answer.header("location").and_then(|location| location.split('?').next()).map(Request::get);
         let aim = &self.aim;
         Some(match look {
-            Look::Upload => return begun().filter(|_| answer.header("location").is_some_and(|at| at.starts_with('/'))),
+            Look::Upload => Request::get(pushing::session(answer, registry, redactor).ok()?),
             Look::Grown | Look::Cancelled => {
                 Request::get(format!("/v2/{}/blobs/uploads/{}", aim.repository, aim.upload))
             }
@@ -290,6 +290,8 @@ impl Cell {
             Look::Grown => match (status, seen.header("range")) {
                 (204, Some("0-0")) => Ok(false),
                 (204, Some(_)) => Ok(true),
+                // Where a proxy takes the range away, growth does not show.
+                (204, None) => Ok((200..300).contains(&answer.status())),
                 _ => Err(unclear()),
             },
             // A mount that is taken may also begin an upload (distribution-spec, "Mounting a blob from another

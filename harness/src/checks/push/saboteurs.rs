@@ -38,11 +38,13 @@ static SEED_GONE: Rule = Rule {
     then: Then::Status(404),
 };
 
-const OPEN: &str =
-    r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","create","update","delete"]}}}}}"#;
-const CREATE: &str = r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","create"]}}}}}"#;
-const UPDATE: &str = r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","update"]}}}}}"#;
-const DELETE: &str = r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","delete"]}}}}}"#;
+const OPEN: &str = r#"{"http":{"accessControl":{"repositories":{"zot-verify/doors/**":{"anonymousPolicy":["read","create","update","delete"]}}}}}"#;
+const CREATE: &str =
+    r#"{"http":{"accessControl":{"repositories":{"zot-verify/doors/**":{"anonymousPolicy":["read","create"]}}}}}"#;
+const UPDATE: &str =
+    r#"{"http":{"accessControl":{"repositories":{"zot-verify/doors/**":{"anonymousPolicy":["read","update"]}}}}}"#;
+const DELETE: &str =
+    r#"{"http":{"accessControl":{"repositories":{"zot-verify/doors/**":{"anonymousPolicy":["read","delete"]}}}}}"#;
 
 const EVERY_DOOR: &[(&str, Verdict)] = &[
     ("push.anonymous-denied/upload-begin", Fail),

@@ -92,7 +92,12 @@ pub(super) const ALL: &[Saboteur] = &[
     saboteur!(
         "everybody-may-create",
         &[Fault::Config(EVERYBODY_CREATES)],
-        &[("login.session/groups", Fail), ("apikey.limits/lost-group", Warn)],
+        &[
+            ("login.session/groups", Fail),
+            ("apikey.limits/lost-group", Warn),
+            ("policy.matrix/authenticated-key", Fail),
+            ("policy.matrix/authenticated-session", Fail),
+        ],
         &["login.cookies/fixation"],
     ),
     saboteur!("log-out-does-nothing", &[Fault::Proxy(&LOGOUT_IDLE)], &[("login.session/log-out", Fail)], &[]),
