@@ -18,6 +18,7 @@ mod leak;
 mod mirror;
 mod opinion;
 mod personas;
+mod policy;
 mod portal;
 mod preflight;
 mod support;
@@ -39,6 +40,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("built-in-lab", verdicts::built_in_lab),
     ("pushed-image-has-its-digest", verdicts::pushed_image),
     ("deployed-shape", verdicts::deployed_shape),
+    ("each-policy-mutant-is-named", policy::each_mutant_is_named),
     ("held-push-is-a-story", verdicts::held_push_is_a_story),
     ("issuer-away-is-no-verdict", verdicts::issuer_away),
     ("nothing-passes-behind-a-portal", portal::nothing_passes_behind_a_portal),

@@ -72,19 +72,24 @@ pub struct Decision {
 
 /// Whether `config` lets `who` do `action` in `repository`.
 ///
-/// Without `http.accessControl` everybody may do everything. Of the patterns that stand for the repository only the
+/// Where zot asks for credentials (`http.auth`) and no `anonymousPolicy` lets anybody do anything, nobody comes in without
+/// them. Otherwise everybody may do everything without `http.accessControl`. Of the patterns that stand for the repository only the
 /// longest counts, in bytes. Its `policies` name users and groups, `anonymousPolicy` is for whoever gave no
 /// credentials, `defaultPolicy` for everybody else. What that refuses, `adminPolicy` may still grant. zot knows a caller
 /// without credentials by the empty name. Groups in `accessControl.groups` are for users of htpasswd, LDAP and
 /// certificates; people who log in with OpenID bring theirs along.
 #[must_use]
 pub fn decide(config: &ZotConfig, who: &Principal, repository: &str, action: Action) -> Decision {
+    let policies = config.repositories();
+    let access = Place::of(["http", "accessControl"]);
+    let closed = config.get(&["http", "auth"]).is_some() && policies.iter().all(|policy| policy.anonymous.is_empty());
+    if who == &Principal::Anonymous && closed {
+        return Decision { ruling: Ruling::Refused, by: access.at("repositories") };
+    }
     if !config.has_access_control() {
         return Decision { ruling: Ruling::Granted, by: Place::of(["http"]) };
     }
-    let access = Place::of(["http", "accessControl"]);
     let asked = Asked::new(who, action);
-    let policies = config.repositories();
     let by_pattern = deciding(&policies, repository)
         .into_iter()
         .map(|policy| asked.of_policy(policy, &access.at("repositories").at(&policy.pattern)))
@@ -130,11 +135,23 @@ impl<'a> Asked<'a> {
         let named: Vec<Decision> =
             grants.filter_map(|(number, grant)| self.of_grant(grant, &place.at("policies").at(number))).collect();
         let granted = named.iter().find(|decision| decision.ruling == Ruling::Granted).cloned();
-        granted.or_else(|| self.of_everybody(policy, place)).or_else(|| named.first().cloned()).unwrap_or_else(|| {
-            let key = if self.name.is_empty() { "anonymousPolicy" } else { "defaultPolicy" };
-            let there = if self.name.is_empty() { !policy.anonymous.is_empty() } else { !policy.default.is_empty() };
-            Decision { ruling: Ruling::Refused, by: if there { place.at(key) } else { place.clone() } }
-        })
+        granted
+            .or_else(|| self.of_everybody(policy, place))
+            .or_else(|| named.first().cloned())
+            .unwrap_or_else(|| Decision { ruling: Ruling::Refused, by: self.missing_in(policy, place) })
+    }
+
+    /// Where somebody would look for what is not granted: at what names the caller, else at what is for everybody of
+    /// the kind, else at the pattern.
+    fn missing_in(&self, policy: &RepositoryPolicy, place: &Place) -> Place {
+        if let Some(number) = policy.policies.iter().position(|grant| self.is_named_in(grant)) {
+            return place.at("policies").at(number).at("actions");
+        }
+        match self.name {
+            "" if !policy.anonymous.is_empty() => place.at("anonymousPolicy"),
+            name if !name.is_empty() && !policy.default.is_empty() => place.at("defaultPolicy"),
+            _ => place.clone(),
+        }
     }
 
     /// What is for whoever gave no credentials, or for everybody else.
@@ -147,10 +164,13 @@ impl<'a> Asked<'a> {
     }
 
     fn of_grant(&self, grant: &Grant, place: &Place) -> Option<Decision> {
-        let to_group = || self.groups.iter().any(|group| grant.groups.contains(group));
-        let named = grant.users.iter().any(|user| user == self.name) || to_group();
         let ruling = if grant.conditional { Ruling::Conditional } else { Ruling::Granted };
-        (named && grant.actions.contains(&self.action)).then(|| Decision { ruling, by: place.at("actions") })
+        let granted = self.is_named_in(grant) && grant.actions.contains(&self.action);
+        granted.then(|| Decision { ruling, by: place.at("actions") })
+    }
+
+    fn is_named_in(&self, grant: &Grant) -> bool {
+        grant.users.iter().any(|user| user == self.name) || self.groups.iter().any(|group| grant.groups.contains(group))
     }
 }
 
@@ -223,6 +243,32 @@ mod tests {
         let empty = json!({ "repositories": { "a": {} } });
         let refused = says(&empty, &user("x", &[]), "a", Action::Read);
         assert_eq!(refused, (Ruling::Refused, "http.accessControl.repositories.a".to_owned()));
+    }
+
+    #[test]
+    fn where_credentials_are_asked_for_somebody_must_let_those_in_who_have_none() {
+        let config = |access: Value| ZotConfig::from_value(json!({ "http": { "auth": {}, "accessControl": access } }));
+        let granted = |access: Value, who| decide(&config(access), who, "a", Action::Create).ruling == Ruling::Granted;
+        let empty_name = |anonymous: Value| {
+            json!({ "repositories": {
+                "**": { "policies": [{ "users": [""], "actions": ["create"] }] }, "b": { "anonymousPolicy": anonymous },
+            } })
+        };
+        assert!(!granted(empty_name(json!([])), &Principal::Anonymous));
+        assert!(granted(empty_name(json!(["read"])), &Principal::Anonymous));
+        let without = ZotConfig::from_value(json!({ "http": { "auth": {} } }));
+        assert_eq!(decide(&without, &Principal::Anonymous, "a", Action::Read).ruling, Ruling::Refused);
+        assert_eq!(decide(&without, &user("x", &[]), "a", Action::Read).ruling, Ruling::Granted);
+    }
+
+    #[test]
+    fn what_is_missing_is_looked_for_where_the_caller_is_named() {
+        let access = json!({ "repositories": { "**": { "defaultPolicy": ["read"], "policies": [
+            { "groups": ["others"], "actions": ["read"] }, { "groups": ["ci"], "actions": ["read"] },
+        ] } } });
+        let missing = says(&access, &user("x", &["ci"]), "a", Action::Create);
+        let place = "http.accessControl.repositories[\"**\"].policies[1].actions";
+        assert_eq!(missing, (Ruling::Refused, place.to_owned()));
     }
 
     #[test]
