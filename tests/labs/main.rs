@@ -9,6 +9,7 @@ mod clean;
 mod cleanup;
 mod container;
 mod crowd;
+mod decisions;
 mod effects;
 mod gate;
 mod harmless;
@@ -72,6 +73,7 @@ const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("killed-reaper-leaves-nothing", cleanup::killed_reaper_leaves_nothing),
     ("no-residue-is-collected", writes::no_residue_is_collected),
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
+    ("decisions-are-zots", decisions::are_zots),
     ("preflight-agrees-with-zot", preflight::agrees_with_zot),
     ("preflight-knows-the-zot-that-runs", preflight::knows_the_zot_that_runs),
     ("preflight-knows-the-zot-that-ends-tls", preflight::knows_the_zot_that_ends_tls),

@@ -15,7 +15,7 @@ pub struct ZotConfig(Value);
 /// One entry of `http.accessControl.repositories`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryPolicy {
-    /// The glob over repository names.
+    /// The glob over repository names, in lower case.
     pub pattern: String,
     /// What named users and groups may do.
     pub policies: Vec<Grant>,
@@ -188,10 +188,11 @@ impl ZotConfig {
         }
     }
 
-    /// Whether access control is configured at all; zot lets everybody do everything where it is not.
+    /// Whether access control is configured at all; zot lets everybody do everything where it is not. What is there and
+    /// says nothing, as `{}` does, is not there for zot (observed).
     #[must_use]
     pub fn has_access_control(&self) -> bool {
-        self.get(&["http", "accessControl"]).is_some()
+        self.get(&["http", "accessControl"]).is_some_and(says_something)
     }
 
     /// `http.auth.apikey`.
@@ -219,7 +220,8 @@ impl ZotConfig {
             .collect()
     }
 
-    /// The repository policies, in the order of the file.
+    /// The repository policies, in the order of the file. Patterns are keys, which zot reads in lower case: `A/**` stands
+    /// for `a/b`. An entry that says nothing, as `{}` does, is not there for zot, and a shorter one decides (observed).
     #[must_use]
     pub fn repositories(&self) -> Vec<RepositoryPolicy> {
         let Some(Value::Object(repositories)) = self.get(&["http", "accessControl", "repositories"]) else {
@@ -227,8 +229,9 @@ impl ZotConfig {
         };
         repositories
             .iter()
+            .filter(|(_, value)| says_something(value))
             .map(|(pattern, value)| RepositoryPolicy {
-                pattern: pattern.clone(),
+                pattern: pattern.to_lowercase(),
                 policies: field(value, "policies")
                     .and_then(Value::as_array)
                     .map_or_else(Vec::new, |grants| grants.iter().map(Grant::of).collect()),
@@ -236,6 +239,16 @@ impl ZotConfig {
                 anonymous: actions(field(value, "anonymousPolicy")),
             })
             .collect()
+    }
+
+    /// The groups that `http.accessControl.groups` gives a user of htpasswd, of LDAP or with a certificate. Their names
+    /// are keys, which zot reads in lower case (observed): where a policy names a group in another case it means none.
+    #[must_use]
+    pub fn groups_of(&self, user: &str) -> Vec<String> {
+        let groups = self.get(&["http", "accessControl", "groups"]).and_then(Value::as_object);
+        let has = |group: &Value| words(field(group, "users")).iter().any(|name| name == user);
+        let of_user = groups.into_iter().flatten().filter(|(_, group)| has(group));
+        of_user.map(|(name, _)| name.to_lowercase()).collect()
     }
 
     /// `http.accessControl.adminPolicy`: what some may do in every repository, whatever its own policies say.
@@ -260,6 +273,16 @@ impl Grant {
 fn field<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     let map = value.as_object()?;
     map.get(&spelled(map, key))
+}
+
+/// Whether anything is written in a value: zot keeps the ends of its configuration, and of objects only what leads to one.
+/// A list is an end, also an empty one; `null` is none (observed).
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Object(map) => map.values().any(says_something),
+        _ => true,
+    }
 }
 
 /// How `key` is spelled in `map`, whatever its case.
@@ -344,7 +367,11 @@ mod tests {
         let other = provider("other", "", &["email", "openid"]);
         assert_eq!(config.providers(), [provider("oidc", "https://i.test", &["openid", "groups"]), other]);
         assert!(config.api_keys() && !config.has_access_control());
-        assert!(ZotConfig::parse(r#"{"http":{"accessControl":{}}}"#).unwrap().has_access_control());
+        let is_on = |access: &str| {
+            ZotConfig::parse(&format!(r#"{{"http":{{"accessControl":{access}}}}}"#)).unwrap().has_access_control()
+        };
+        assert!(is_on(r#"{"metrics":{"users":[]}}"#) && is_on(r#"{"repositories":{"a":{"policies":[]}}}"#));
+        assert!(!is_on("{}") && !is_on(r#"{"adminPolicy":{},"repositories":{"a":{"policies":null}}}"#));
         assert!(!ZotConfig::default().api_keys());
         assert_eq!(ZotConfig::default().providers(), []);
     }

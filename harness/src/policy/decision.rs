@@ -238,9 +238,10 @@ mod tests {
     fn without_access_control_everything_is_allowed_and_without_a_pattern_nothing() {
         let open = decide(&ZotConfig::default(), &Principal::Anonymous, "a", Action::Delete);
         assert_eq!((open.ruling, open.by.to_string()), (Ruling::Granted, "http".to_owned()));
-        let nothing = says(&json!({}), &user("x", &[]), "a", Action::Read);
+        let elsewhere = json!({ "repositories": { "b": { "defaultPolicy": ["read"] }, "a": {} } });
+        let nothing = says(&elsewhere, &user("x", &[]), "a", Action::Read);
         assert_eq!(nothing, (Ruling::Refused, "http.accessControl.repositories".to_owned()));
-        let empty = json!({ "repositories": { "a": {} } });
+        let empty = json!({ "repositories": { "a": { "policies": [] } } });
         let refused = says(&empty, &user("x", &[]), "a", Action::Read);
         assert_eq!(refused, (Ruling::Refused, "http.accessControl.repositories.a".to_owned()));
     }

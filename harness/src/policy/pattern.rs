@@ -11,7 +11,8 @@ pub struct Pattern {
 
 impl Pattern {
     /// Reads a pattern. `**` as a whole part stands for any number of parts, also none; elsewhere a star stays within
-    /// its part. `?`, `[…]` and `{…,…}` are what they are in a shell, `\` takes the next letter as it is.
+    /// its part. `?`, `[…]` and `{…,…}` are what they are in a shell, `\` takes the next letter as it is. Only `**` within
+    /// braces is not what it is for zot.
     ///
     /// `None` for what is none: zot ends at the start then ("failed to compile authorization pattern").
     #[must_use]
@@ -58,6 +59,9 @@ impl Pattern {
         Some(sample).filter(|sample| self.matches(sample))
     }
 }
+
+/// What a star within a part becomes.
+const STAR: &str = "[^/]*";
 
 /// Translates a pattern, letter by letter.
 struct Reader {
@@ -108,7 +112,7 @@ impl Reader {
         let begins = self.at == 1 || self.rest.get(self.at - 2) == Some(&'/');
         let ends = matches!(self.rest.get(self.at + 1), None | Some('/'));
         if !(begins && ends && self.rest.get(self.at) == Some(&'*')) {
-            return self.out.push_str("[^/]*");
+            return self.out.push_str(STAR);
         }
         self.at += 1;
         match self.next() {
@@ -116,7 +120,11 @@ impl Reader {
             // `a/**` stands for `a`, too.
             None if self.out.ends_with('/') => {
                 self.out.pop();
-                self.out.push_str("(?:/.*)?");
+                // But a star before it stands for no nothing then: `a*/**` is `ab` and `a/b`, and not `a` (observed).
+                match self.out.strip_suffix(STAR) {
+                    Some(before) => self.out = format!("{before}(?:[^/]*/.*|[^/]+)"),
+                    None => self.out.push_str("(?:/.*)?"),
+                }
             }
             None => self.out.push_str(".*"),
         }
@@ -154,6 +162,22 @@ mod tests {
 
     fn matches(pattern: &str, repository: &str) -> bool {
         Pattern::parse(pattern).unwrap().matches(repository)
+    }
+
+    #[test]
+    fn patterns_stand_for_what_they_stand_for_in_zot() {
+        let table = include_str!("../../../fixtures/golden/patterns.txt");
+        let names = ["a", "b", "c", "ab", "a/b", "b/a", "a-b/c", "a/b/c", "ab/a/b"];
+        let differ: Vec<String> = table
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| {
+                let (pattern, wanted) = line.split_once(' ').unwrap_or((line, ""));
+                let matched: Vec<&str> = names.into_iter().filter(|name| matches(pattern, name)).collect();
+                (matched.join(" ") != wanted).then(|| format!("{line}: {}", matched.join(" ")))
+            })
+            .collect();
+        assert!(differ.is_empty(), "{differ:#?}");
     }
 
     #[test]

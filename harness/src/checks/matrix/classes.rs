@@ -85,11 +85,25 @@ mod tests {
     #[test]
     fn each_pattern_that_decides_somewhere_has_a_class() {
         let always = ["zot-verify/matrix", "blumeops/zot-verify-matrix"];
-        assert_eq!(names(json!({ "**": {} })), always);
-        assert_eq!(names(json!({ "**": {}, "blumeops/**": {}, "docker.io/**": {} })), always);
-        // `*` is shorter than `**` and never decides.
-        let more =
-            names(json!({ "**": {}, "infra/*/x": {}, "infra/*/*": {}, "*": {}, "tools": {}, "[": {}, "UPPER/**": {} }));
-        assert_eq!(more[2..], ["infra/zot-verify-matrix/x", "infra/zot-verify-matrix/zot-verify-matrix", "tools"]);
+        assert_eq!(names(json!({ "**": { "policies": [] } })), always);
+        assert_eq!(
+            names(
+                json!({ "**": { "policies": [] }, "blumeops/**": { "policies": [] }, "docker.io/**": { "policies": [] } })
+            ),
+            always
+        );
+        // `*` is shorter than `**` and never decides; zot reads patterns in lower case.
+        let closed = || json!({ "policies": [] });
+        let more = names(json!({
+            "**": closed(), "infra/*/x": closed(), "infra/*/*": closed(), "*": closed(), "tools": closed(), "[": closed(),
+            "UPPER/**": closed(),
+        }));
+        let wanted = [
+            "infra/zot-verify-matrix/x",
+            "infra/zot-verify-matrix/zot-verify-matrix",
+            "tools",
+            "upper/zot-verify-matrix",
+        ];
+        assert_eq!(more[2..], wanted);
     }
 }
