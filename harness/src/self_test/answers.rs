@@ -47,7 +47,8 @@ const WRITES: &[&str] = &["PUT", "POST", "PATCH", "DELETE"];
 const BODY: &[&str] = &["no body", "a bit flipped", "a web page", "{}"];
 
 /// What is looked at, before and after something else is tried there.
-const LOOKS: &str = "/v2/zot-verify/{tags,doors,commit,admin,mirror-own,inventory,key-reads}/**";
+const LOOKS: &str =
+    "/v2/{zot-verify/{tags,doors,commit,admin,mirror-own,inventory,key-reads,matrix},blumeops/zot-verify-matrix}/**";
 
 /// What nobody has to notice, and why. Whatever else goes unnoticed is a hole.
 const IDLE: &[Idle] = &[
