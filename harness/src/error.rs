@@ -15,31 +15,33 @@ pub struct Trouble {
     /// What to do.
     cure: Option<String>,
     exit: Exit,
+    /// Whether zot itself would not serve, and told us so.
+    refusal: bool,
 }
 
 impl Trouble {
     /// Wrong usage or configuration: exit code 2.
     #[must_use]
     pub fn usage(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), why: Some(why.into()), cure: None, exit: Exit::Usage }
+        Self { what: what.into(), why: Some(why.into()), cure: None, refusal: false, exit: Exit::Usage }
     }
 
     /// We could not tell: exit code 3.
     #[must_use]
     pub fn unknown(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), why: Some(why.into()), cure: None, exit: Exit::Unknown }
+        Self { what: what.into(), why: Some(why.into()), cure: None, refusal: false, exit: Exit::Unknown }
     }
 
     /// Nothing ran: exit code 4.
     #[must_use]
     pub fn nothing_ran(what: impl Into<String>) -> Self {
-        Self { what: what.into(), why: None, cure: None, exit: Exit::NothingRan }
+        Self { what: what.into(), why: None, cure: None, refusal: false, exit: Exit::NothingRan }
     }
 
     /// The run was stopped by a signal: exit code 130.
     #[must_use]
     pub fn interrupted() -> Self {
-        Self { what: "interrupted".into(), why: None, cure: None, exit: Exit::Interrupted }
+        Self { what: "interrupted".into(), why: None, cure: None, refusal: false, exit: Exit::Interrupted }
     }
 
     /// Says what to do about it.
@@ -47,6 +49,19 @@ impl Trouble {
     pub fn cure(mut self, cure: impl Into<String>) -> Self {
         self.cure = Some(cure.into());
         self
+    }
+
+    /// Says that it is an answer: zot came to its end, or never got ready, and neither we nor the machine kept it from that.
+    #[must_use]
+    pub fn of_zot(mut self) -> Self {
+        self.refusal = true;
+        self
+    }
+
+    /// Whether zot itself would not serve.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.refusal
     }
 
     /// The same trouble in a run that would have ended with `other`.

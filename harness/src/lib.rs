@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod check;
 pub mod checks;
 pub mod clean;
+pub mod compare;
 pub mod doctor;
 pub mod error;
 #[cfg(any(test, fuzzing))]

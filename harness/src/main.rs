@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use zot_verify::bounds;
 use zot_verify::error::{self, Trouble};
-use zot_verify::report::{self, Brief, Files, Json, Junit, Reporters, Text, Told};
+use zot_verify::report::{self, Brief, Compared, Files, Json, Junit, Reporters, Text, Told};
 use zot_verify::run::exit::Exit;
 use zot_verify::serve::{self, What};
 use zot_verify::session::{self, Surroundings};
 use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs, ServeCommand};
-use zot_verify::settings::{self, Cleaning, Environment, Preflight, Settings};
+use zot_verify::settings::{self, Cleaning, Compare, Environment, Preflight, Settings};
 use zot_verify::target::{keeper, reaper};
-use zot_verify::{aside, catalogue, clean, doctor, preflight, self_test};
+use zot_verify::{aside, catalogue, clean, compare, doctor, preflight, self_test};
 use zot_verify_model::Secret;
 
 fn main() -> ExitCode {
@@ -45,6 +45,7 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
     match command {
         Command::Local(args) => verify(&Settings::local(args, matches)?),
         Command::Live(args) => verify(&Settings::live(args, matches)?),
+        Command::Compare(args) => compare(&Compare::new(args, matches)?),
         Command::Preflight(args) => preflight(&Preflight::new(args)?),
         Command::SelfTest(args) => self_test(args),
         Command::Clean(args) => clean(&Cleaning::new(args)?),
@@ -110,6 +111,19 @@ fn preflight(settings: &Preflight) -> Result<Exit, Trouble> {
     let shown = told.write(settings.format, &mut anstream::stdout(), &mut anstream::stderr());
     error::written(filed.and(shown)).map_err(|trouble| trouble.among(exit))?;
     Ok(exit)
+}
+
+fn compare(settings: &Compare) -> Result<Exit, Trouble> {
+    let run = &settings.run;
+    let around = surroundings(&run.secrets)?;
+    let mut files = Files::default();
+    let mut file = run.json.as_deref().map(|path| files.create(path)).transpose()?;
+    let report = finished(compare::run(settings, &around))?;
+    let told = Compared { settings, report: &report, width: columns() };
+    let filed = file.as_mut().map_or(Ok(()), |file| told.json(file));
+    let shown = told.write(run.format, &mut anstream::stdout(), &mut anstream::stderr());
+    error::written(filed.and(shown)).map_err(|trouble| trouble.among(report.exit))?;
+    Ok(report.exit)
 }
 
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {

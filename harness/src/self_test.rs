@@ -12,7 +12,6 @@ use std::time::Instant;
 use anstyle::{AnsiColor, Style};
 use futures_util::stream::{self, StreamExt as _};
 use globset::Glob;
-use tokio::sync::watch;
 use zot_verify_fixtures::fault::Fault;
 
 use self::variations::Variation;
@@ -24,8 +23,7 @@ use crate::run::exit::Exit;
 use crate::run::outcome::{CheckOutcome, Verdict};
 use crate::run::permissions::Permissions;
 use crate::run::plan::Plan;
-use crate::run::runner::End;
-use crate::session::{Session, Surroundings, lab_spec, out_of_time};
+use crate::session::{Session, Surroundings, lab_spec};
 use crate::settings::Intent;
 use crate::target::builtin;
 use crate::target::lab::LabSpec;
@@ -246,13 +244,7 @@ impl Runs<'_> {
 
     async fn outcomes(&self, spec: &LabSpec) -> Result<Vec<CheckOutcome>, Trouble> {
         let plan = Plan::make(&[], &[], Permissions::LAB, &self.intent)?;
-        let session = Session::lab(spec, Arc::clone(&self.intent), self.around).await?;
-        let (end, listen) = watch::channel(End::Open);
-        let timer = tokio::spawn(out_of_time(end, bounds::RUN));
-        let outcomes = session.run(&plan, listen, |_| ()).await;
-        timer.abort();
-        session.close().await?;
-        Ok(outcomes)
+        Session::lab(spec, Arc::clone(&self.intent), self.around).await?.complete(&plan, bounds::RUN).await
     }
 }
 

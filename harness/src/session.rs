@@ -79,8 +79,8 @@ impl Session {
                 };
                 let spec = lab_spec(zot.clone(), config, &intent, around)?.behind(caddy.clone());
                 let mut session = Self::lab(&spec, intent, around).await?;
-                if settings.config.is_some() {
-                    session.changes = session.lab.as_ref().map(|lab| lab.changes().to_vec()).unwrap_or_default();
+                if settings.config.is_none() {
+                    session.changes.clear();
                 }
                 Ok(session)
             }
@@ -114,7 +114,8 @@ impl Session {
     pub async fn lab(spec: &LabSpec, intent: Arc<Intent>, around: &Surroundings) -> Result<Self, Trouble> {
         let (lab, wire, deployment) = spec.start(&around.redactor()).await?;
         let bench = bench(deployment, intent, wire, Ledger::lab());
-        Ok(Self { bench, permissions: Permissions::LAB, lab: Some(lab), changes: Vec::new() })
+        let changes = lab.changes().to_vec();
+        Ok(Self { bench, permissions: Permissions::LAB, lab: Some(lab), changes })
     }
 
     /// Runs a plan and hands on every judged check.
@@ -127,6 +128,19 @@ impl Session {
         let outcomes = runner::run(plan, &self.bench, end, judged).await;
         self.bench.setup.people.leave(&self.bench).await;
         outcomes
+    }
+
+    /// Runs a plan, which may take this long, and takes the lab away.
+    ///
+    /// # Errors
+    /// As [`Session::close`].
+    pub async fn complete(self, plan: &Plan, time: Duration) -> Result<Vec<CheckOutcome>, Trouble> {
+        let (end, listen) = watch::channel(End::Open);
+        let timer = tokio::spawn(out_of_time(end, time));
+        let outcomes = self.run(plan, listen, |_| ()).await;
+        timer.abort();
+        self.close().await?;
+        Ok(outcomes)
     }
 
     /// Runs one check, as `cargo test` does. What checks share is shared between calls too.
@@ -224,7 +238,7 @@ async fn watched(
     let session = tokio::select! {
         session = Session::open(settings, around) => session?,
         _ = listen.wait_for(|end| *end == End::Interrupted) => return Err(Trouble::interrupted()),
-        () = tokio::time::sleep(limit) => return Err(not_open(&settings.target, limit)),
+        () = tokio::time::sleep(limit) => return Err(not_open(&settings.target.name(), limit)),
     };
     // What was spent waiting for a registry that starts is not missing for the checks.
     let left = limit.saturating_sub(start.elapsed()).min(settings.timeout);
@@ -256,11 +270,18 @@ async fn watched(
     Ok(exit)
 }
 
-fn not_open(target: &Target, limit: Duration) -> Trouble {
-    let name = match target {
-        Target::Local { zot, .. } => zot.name(),
-        Target::Live { url, .. } => url.to_string(),
-    };
+impl Target {
+    /// What is waited for.
+    fn name(&self) -> String {
+        match self {
+            Self::Local { zot, .. } => zot.name(),
+            Self::Live { url, .. } => url.to_string(),
+        }
+    }
+}
+
+/// Trouble with what did not answer in all the time that there was.
+pub(crate) fn not_open(name: &str, limit: Duration) -> Trouble {
     let limit = humantime::format_duration(limit);
     Trouble::unknown(format!("{name} was not ready within {limit}"), "the whole run may take no longer")
         .cure("check that it answers at all; --timeout gives it more time")

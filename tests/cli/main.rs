@@ -5,6 +5,7 @@
 
 mod certificates;
 mod clean;
+mod compare;
 mod ends;
 mod house;
 mod intent;

@@ -7,6 +7,7 @@ mod bite;
 mod caddy;
 mod clean;
 mod cleanup;
+mod compare;
 mod container;
 mod crowd;
 mod decisions;
@@ -55,6 +56,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("clean-removes-what-a-ledger-lists", clean::removes_what_a_ledger_lists),
     ("another-client-agrees", opinion::another_client_agrees),
     ("live-mirror-pulls-what-is-named", mirror::live_pulls_what_is_named),
+    ("compare-nothing-changes-by-itself", compare::nothing_changes_by_itself),
+    ("compare-tells-a-lost-key-with-its-cure", compare::a_key_that_is_lost_is_told_with_its_cure),
     ("findings-on-manifests-are-told", inventory::findings_are_told),
     ("manifests-that-tell-nothing-are-no-pass", inventory::what_tells_nothing_is_no_pass),
     ("what-is-written-is-noted", writes::what_is_written_is_noted),
@@ -73,6 +76,7 @@ const PROCESS_SCENARIOS: &[(&str, Scenario)] = &[
     ("killed-reaper-leaves-nothing", cleanup::killed_reaper_leaves_nothing),
     ("no-residue-is-collected", writes::no_residue_is_collected),
     ("unknown-key-is-told-in-zots-words", verdicts::unknown_key),
+    ("compare-a-side-that-does-not-come-up", compare::a_side_that_does_not_come_up_is_a_result),
     ("decisions-are-zots", decisions::are_zots),
     ("preflight-agrees-with-zot", preflight::agrees_with_zot),
     ("preflight-knows-the-zot-that-runs", preflight::knows_the_zot_that_runs),

@@ -146,7 +146,7 @@ fn judged(check: &'static Check, verdicts: [(Verdict, &str); 2]) -> CheckOutcome
 fn broken(part: &mut PartOutcome, expected: &str, cause: &str, cure: Option<&str>) {
     part.expected = Some(expected.into());
     part.observed = Some(part.reason.clone());
-    part.hint = Some(Hint { cause: cause.into(), cure: cure.map(str::to_owned) });
+    part.hint = Some(Hint { cause: cause.into(), cure: cure.map(str::to_owned), edit: None });
     part.curl = Some("curl -sS -i https://r.test/v2/".into());
 }
 

@@ -94,9 +94,9 @@ impl ZotConfig {
         })
     }
 
-    /// `path` as this configuration spells it, joined by dots; parts that are not there stay as they are.
+    /// `path` as this configuration spells it; parts that are not there stay as they are.
     #[must_use]
-    pub fn spelled(&self, path: &[&str]) -> String {
+    pub fn spelled(&self, path: &[&str]) -> Vec<String> {
         let mut at = Some(&self.0);
         let mut found = Vec::new();
         for key in path {
@@ -105,7 +105,7 @@ impl ZotConfig {
             at = map.and_then(|map| map.get(&key));
             found.push(key);
         }
-        found.join(".")
+        found
     }
 
     /// Puts `new` at `path`, making objects on the way, and returns what stood there.
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(config.metrics_path(), Some("/metrics"));
         assert_eq!(config.remove(&["HTTP", "port"]), Some(json!("5050")));
         assert_eq!(config.remove(&["http", "nothing", "there"]), None);
-        assert_eq!(config.spelled(&["HTTP", "externalurl", "New"]), "http.externalURL.New");
+        assert_eq!(config.spelled(&["HTTP", "externalurl", "New"]), ["http", "externalURL", "New"]);
     }
 
     #[test]

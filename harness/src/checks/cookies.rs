@@ -15,7 +15,7 @@ use crate::check::{Check, Need, Profile, part};
 use crate::login::jar::{Jar, set_cookies};
 use crate::login::people::{CI, Person};
 use crate::login::{self, Browser, SESSION, SignedIn, sign_in};
-use crate::run::outcome::{Breach, Halt, Judged, Proof};
+use crate::run::outcome::{Breach, Edit, Halt, Judged, Proof};
 use crate::wire::Request;
 
 /// What a whole login asks.
@@ -117,6 +117,7 @@ async fn secure(bench: Bench) -> Judged {
             "zot looks only at its own TLS, and a proxy ends TLS in front of it",
             Some("set http.auth.secureSession to true (zot v2.1.11 and later)"),
         )
+        .cured_by(Some(&Edit { key: "http.auth.secureSession", value: "true" }))
         .into())
 }
 

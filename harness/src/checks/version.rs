@@ -8,7 +8,7 @@ mod saboteurs;
 
 use super::expect;
 use crate::check::{Check, Effect, Level, Part, Probe, Profile};
-use crate::run::outcome::{Breach, CheckOutcome, Halt, Judged, PartOutcome, Proof, Verdict, part_among};
+use crate::run::outcome::{Breach, CheckOutcome, Edit, Halt, Judged, PartOutcome, Proof, Verdict, part_among};
 use crate::target::Deployment;
 
 /// What the check declares.
@@ -78,6 +78,8 @@ pub struct Trap {
     pub cause: &'static str,
     /// What to change; `None` where no configuration helps.
     pub cure: Option<&'static str>,
+    /// The same as an edit of zot's configuration, where it is one.
+    pub edit: Option<&'static Edit>,
 }
 
 /// Docker user agents are challenged at `/v2/`.
@@ -90,6 +92,7 @@ pub const DOCKER_PING: Trap = Trap {
             mixed (v2.1.17 widened it to everything that begins with docker/); a daemon without stored credentials \
             then gives up, unless it uses the containerd image store, which never asks /v2/",
     cure: None,
+    edit: None,
 };
 
 /// Anonymous scrapes need a policy of their own.
@@ -103,6 +106,7 @@ pub const METRICS_USERS: Trap = Trap {
         "set http.accessControl.metrics.anonymousPolicy to [\"read\"], in the same change as the binary: since v2.1.18 \
          it is needed, before that zot refuses to start with it",
     ),
+    edit: Some(&Edit { key: "http.accessControl.metrics.anonymousPolicy", value: r#"["read"]"# }),
 };
 
 /// `latest` was not a tag like others.
@@ -115,6 +119,7 @@ pub const LATEST_EXEMPT: Trap = Trap {
     cause: "before v2.1.15 zot asks for `create` alone where the tag is `latest`, so whoever may push may overwrite it \
             (fixed in v2.1.15, zot pull request 3847)",
     cure: Some("upgrade to v2.1.15 or later; until then deploy no `latest`"),
+    edit: None,
 };
 
 /// A push by digest took tags along without asking whether they exist.
@@ -126,6 +131,7 @@ pub const TAG_PARAMETER: Trap = Trap {
     cause: "from v2.1.16 to v2.1.18 zot asks for `create` alone where a tag comes as `?tag=` of a push by digest, so \
             whoever may push may move any tag (fixed in v2.1.19, zot pull request 4266)",
     cure: Some("upgrade to v2.1.19 or later; until then refuse pushes with `tag=` in the query at the proxy in front"),
+    edit: None,
 };
 
 /// Every known trap.
@@ -135,7 +141,7 @@ impl Trap {
     /// The breach with this trap as its likely cause.
     #[must_use]
     pub fn explains(&self, breach: Breach) -> Breach {
-        breach.because(self.cause, self.cure)
+        breach.because(self.cause, self.cure).cured_by(self.edit)
     }
 
     /// Whether a release is known to have it.

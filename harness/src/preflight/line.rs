@@ -54,7 +54,7 @@ pub struct Red {
 impl Red {
     /// zot would not come up, or not do what its configuration says.
     pub fn fail(expected: impl Into<String>, observed: impl Into<String>) -> Self {
-        let hint = Hint { cause: String::new(), cure: None };
+        let hint = Hint { cause: String::new(), cure: None, edit: None };
         Self { fails: true, expected: expected.into(), observed: observed.into(), hint }
     }
 
@@ -66,7 +66,7 @@ impl Red {
     /// Why it matters, and what to do; `None` where nothing helps.
     #[must_use]
     pub fn because<'a>(mut self, cause: impl Into<String>, cure: impl Into<Option<&'a str>>) -> Self {
-        self.hint = Hint { cause: cause.into(), cure: cure.into().map(str::to_owned) };
+        self.hint = Hint { cause: cause.into(), cure: cure.into().map(str::to_owned), edit: None };
         self
     }
 }
@@ -101,7 +101,11 @@ impl Finding {
                     .map(|red| Red {
                         expected: change(&red.expected),
                         observed: change(&red.observed),
-                        hint: Hint { cause: change(&red.hint.cause), cure: red.hint.cure.as_deref().map(&change) },
+                        hint: Hint {
+                            cause: change(&red.hint.cause),
+                            cure: red.hint.cure.as_deref().map(&change),
+                            edit: red.hint.edit,
+                        },
                         ..red
                     })
                     .collect(),

@@ -53,8 +53,8 @@ async fn look(wire: &Wire, config: &ZotConfig) -> Result<Trial, WireError> {
 
 /// zot's own refusal, or trouble that is the lab's.
 fn refused(name: &str, trouble: &Trouble) -> Finding {
-    let said = trouble.what().strip_prefix(name).unwrap_or_default();
-    if said.ends_with("before it answered") || said.ends_with("runs and does not answer") {
+    if trouble.is_refusal() {
+        let said = trouble.what().strip_prefix(name).unwrap_or_default();
         let observed = format!("it{said}: {}", trouble.why());
         return Red::fail("it comes up in a throwaway lab", observed)
             .because(

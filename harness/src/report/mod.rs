@@ -1,6 +1,7 @@
 //! Tells a run, one file a format. Reporters get redacted outcomes and nothing else.
 
 mod brief;
+mod compare;
 pub mod describe;
 mod files;
 mod json;
@@ -12,6 +13,7 @@ mod wary;
 use std::io::{self, Write};
 
 pub use self::brief::Brief;
+pub use self::compare::Compared;
 pub use self::files::Files;
 pub use self::json::Json;
 pub use self::junit::Junit;

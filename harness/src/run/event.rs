@@ -82,9 +82,15 @@ impl Counts {
     /// Counts outcomes.
     #[must_use]
     pub fn of(outcomes: &[CheckOutcome]) -> Self {
+        Self::of_verdicts(outcomes.iter().map(|outcome| outcome.verdict))
+    }
+
+    /// Counts verdicts.
+    #[must_use]
+    pub fn of_verdicts(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
         let mut counts = Self::default();
-        for outcome in outcomes {
-            *match outcome.verdict {
+        for verdict in verdicts {
+            *match verdict {
                 Verdict::Pass => &mut counts.pass,
                 Verdict::Waived => &mut counts.waived,
                 Verdict::Warn => &mut counts.warn,

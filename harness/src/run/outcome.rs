@@ -130,6 +130,23 @@ pub struct Hint {
     pub cause: String,
     /// What to change; `None` where no configuration of the running version cures it.
     pub cure: Option<String>,
+    /// The same as an edit of zot's configuration that can be tried, where it is one.
+    pub edit: Option<&'static Edit>,
+}
+
+/// One key of zot's configuration and what to set it to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edit {
+    /// The key, with dots between the names.
+    pub key: &'static str,
+    /// The value, as JSON.
+    pub value: &'static str,
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.value)
+    }
 }
 
 impl Breach {
@@ -142,7 +159,16 @@ impl Breach {
     /// The same breach with its likely cause; `None` as cure says that no configuration helps.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>, cure: Option<&str>) -> Self {
-        self.hint = Some(Hint { cause: cause.into(), cure: cure.map(str::to_owned) });
+        self.hint = Some(Hint { cause: cause.into(), cure: cure.map(str::to_owned), edit: None });
+        self
+    }
+
+    /// The same breach, its cure also as an edit that can be tried.
+    #[must_use]
+    pub fn cured_by(mut self, edit: Option<&'static Edit>) -> Self {
+        if let Some(hint) = &mut self.hint {
+            hint.edit = edit;
+        }
         self
     }
 }
@@ -323,8 +349,12 @@ pub(crate) mod tests {
     fn a_hint_belongs_to_its_breach() {
         let breach = Breach::new("a", "b", &answered());
         assert_eq!((breach.hint.as_ref(), breach.exchange.is_some()), (None, true));
-        let hint = Hint { cause: "c".into(), cure: Some("d".into()) };
-        assert_eq!(breach.clone().because("c", Some("d")).hint, Some(hint));
+        let hint = Hint { cause: "c".into(), cure: Some("d".into()), edit: None };
+        assert_eq!(breach.clone().because("c", Some("d")).hint, Some(hint.clone()));
+        let edit = &Edit { key: "http.auth.apikey", value: "true" };
+        let with = Hint { edit: Some(edit), ..hint };
+        assert_eq!(breach.clone().because("c", Some("d")).cured_by(Some(edit)).hint, Some(with));
+        assert_eq!(edit.to_string(), "http.auth.apikey: true");
         assert_eq!(breach.because("c", None).hint.unwrap().cure, None);
     }
 

@@ -154,8 +154,11 @@ impl Asked<'_> {
                 outcome.waiver.clone_from(&planned.waiver);
                 outcome.expected = Some(redact(&breach.expected));
                 outcome.observed = Some(redact(&breach.observed));
-                outcome.hint =
-                    breach.hint.map(|hint| Hint { cause: redact(&hint.cause), cure: hint.cure.as_deref().map(redact) });
+                outcome.hint = breach.hint.map(|hint| Hint {
+                    cause: redact(&hint.cause),
+                    cure: hint.cure.as_deref().map(redact),
+                    edit: hint.edit,
+                });
                 outcome.curl = breach.exchange.as_ref().map(|exchange| printable(&exchange.curl(wire.redactor())));
                 behind = joined(behind, breach.exchange.as_slice());
             }

@@ -31,6 +31,8 @@ pub enum Command {
     Local(LocalArgs),
     /// Check an existing registry; reads, and tries writes only in forms that store nothing, unless more is allowed
     Live(LiveArgs),
+    /// Rehearse an upgrade: the same checks on two zots, or under two configurations, and what changes
+    Compare(CompareArgs),
     /// Remove what live runs left behind, as their ledgers say; needs an administrator's key
     Clean(CleanArgs),
     /// Before a restart: will this zot take this configuration, and come up? Changes nothing
@@ -136,9 +138,6 @@ pub struct RunArgs {
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JSON")]
     pub json: Option<PathBuf>,
-    /// Also write the report as JUnit XML
-    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JUNIT")]
-    pub junit: Option<PathBuf>,
     /// How long the whole run may take; what `--wait` grants comes on top [default: 20s]
     #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = time)]
     pub timeout: Option<Duration>,
@@ -177,6 +176,9 @@ pub struct LocalArgs {
     /// Options of every run
     #[command(flatten)]
     pub run: RunArgs,
+    /// Also write the report as JUnit XML
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JUNIT")]
+    pub junit: Option<PathBuf>,
 }
 
 /// `live`.
@@ -221,6 +223,38 @@ pub struct LiveArgs {
     /// zot's own configuration
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// Options of every run
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Also write the report as JUnit XML
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JUNIT")]
+    pub junit: Option<PathBuf>,
+}
+
+/// `compare`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct CompareArgs {
+    /// The checks to run, ids or globs; none means all
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// The zot to come from: `auto`, `embedded` (the stand-in), a zot binary, `image` or `image:REF`
+    #[arg(long, value_name = "ZOT")]
+    pub from: String,
+    /// The zot to go to [default: the same, under the other configuration]
+    #[arg(long, value_name = "ZOT", required_unless_present_any = ["to_config", "to_role", "to_vars"])]
+    pub to: Option<String>,
+    /// zot's own configuration, on both sides
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// zot's configuration on the side to go to, JSON [default: the same]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to_role", "to_vars"])]
+    pub to_config: Option<PathBuf>,
+    /// The Ansible role of the side to go to [default: the same]
+    #[arg(long, value_name = "DIR")]
+    pub to_role: Option<PathBuf>,
+    /// YAML with variables of the role on the side to go to
+    #[arg(long, value_name = "FILE")]
+    pub to_vars: Option<PathBuf>,
     /// Options of every run
     #[command(flatten)]
     pub run: RunArgs,

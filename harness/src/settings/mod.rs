@@ -4,6 +4,7 @@ mod accounts;
 pub mod ansible;
 pub mod args;
 mod clean;
+mod compare;
 mod intent;
 mod inventory;
 mod preflight;
@@ -21,6 +22,7 @@ use zot_verify_model::{Digest, Secret, ZotConfig};
 pub use self::accounts::{Accounts, Environment};
 use self::args::{ConfigArgs, LiveArgs, LocalArgs, RunArgs};
 pub use self::clean::{Cleaning, Which};
+pub use self::compare::Compare;
 use self::intent::mirror_image;
 pub use self::intent::{FILE, Intent, IntentSource, near, nearest};
 pub use self::preflight::Preflight;
@@ -174,7 +176,9 @@ impl Settings {
         let caddy = chooser.switch("caddy", args.caddy, false).then(caddy).transpose()?;
         let config = config(&args.config, &mut chooser)?;
         let people = Environment { accounts: Accounts::default(), ..Environment::of_process()? };
-        Ok(Self::with(&args.run, args.ids.clone(), intent, Target::Local { zot, caddy }, config, people, chooser))
+        let target = Target::Local { zot, caddy };
+        let settings = Self::with(&args.run, args.ids.clone(), intent, target, config, people, chooser);
+        Ok(Self { junit: args.junit.clone(), ..settings })
     }
 
     /// What `live` means.
@@ -235,7 +239,8 @@ impl Settings {
         chooser.origins.extend(people.accounts.origins());
         let target = Target::Live { url: url_, wait: wait.unwrap_or_default(), trust, writes };
         let config = config(&args.config, &mut chooser)?;
-        let settings = Self { ledger, ..Self::with(&args.run, ids, intent, target, config, people, chooser) };
+        let junit = args.junit.clone();
+        let settings = Self { ledger, junit, ..Self::with(&args.run, ids, intent, target, config, people, chooser) };
         if settings.permissions().creates() && settings.ledger.is_none() {
             return Err(Trouble::usage("there is no place for the ledger", "neither XDG_STATE_HOME nor HOME is set")
                 .cure("name a file with --ledger; what a run creates is noted there first"));
@@ -286,7 +291,7 @@ impl Settings {
             timeout: timeout.unwrap_or(bounds::RUN),
             format: run.format,
             json: run.json.clone(),
-            junit: run.junit.clone(),
+            junit: None,
             origins: chooser.origins,
         }
     }

@@ -57,13 +57,12 @@ impl Preflight {
             ));
         };
         let file = args.config.config.clone();
-        let role = args.config.role.as_ref().map(|role| format!("{}, rendered", role.display()));
         let replaces = args.replaces.as_deref().map(|text| url("--replaces", text)).transpose()?;
         Ok(Self {
             zot: program(zot(&args.zot)?.0)?,
             next: args.next.as_deref().map(|next| program(Zot::of_flag("--next", next)?)).transpose()?,
             config,
-            source: file.as_ref().map(|file| file.display().to_string()).or(role).unwrap_or_default(),
+            source: zot_config::name(&args.config).unwrap_or_default(),
             file,
             elsewhere: args.elsewhere,
             replaces,

@@ -24,6 +24,13 @@ pub fn given(args: &ConfigArgs) -> Result<Option<ZotConfig>, Trouble> {
     }
 }
 
+/// What to call the configuration that was given, if any.
+#[must_use]
+pub fn name(args: &ConfigArgs) -> Option<String> {
+    let role = || args.role.as_ref().map(|role| format!("{}, rendered", role.display()));
+    args.config.as_ref().map(|file| file.display().to_string()).or_else(role)
+}
+
 fn from_role(role: &Path, vars: Option<&Path>) -> Result<ZotConfig, Trouble> {
     let (template, defaults) = (role.join(TEMPLATE), role.join(DEFAULTS));
     let mut variables = Vec::new();

@@ -227,26 +227,37 @@ const SINCE: &[(&str, &str)] = &[
 
 /// What zot says of keys in `config` that it does not know, for people: each with its full name and, where it is known,
 /// the release that brought it. `None` where zot speaks of something else.
+#[must_use]
+pub fn unknown_keys(config: &ZotConfig, said: &str) -> Option<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for key in unknown(config, said) {
+        let key = key.join(".");
+        let since = SINCE.iter().find(|(known, _)| key.ends_with(known));
+        let key = since.map_or(key.clone(), |(_, release)| format!("{key} (known since zot {release})"));
+        keys.push(key);
+    }
+    (!keys.is_empty()).then(|| keys.join("\n"))
+}
+
+/// The keys that zot says it does not know, as `config` spells them.
 ///
 /// zot names them in lower case, after the place where they stand: `'HTTP.Auth.OpenID.Providers[oidc]' has invalid
 /// keys: claimmapping` (observed on v2.1.8 and v2.1.17).
 #[must_use]
-pub fn unknown_keys(config: &ZotConfig, said: &str) -> Option<String> {
-    let mut keys: Vec<String> = Vec::new();
+pub fn unknown(config: &ZotConfig, said: &str) -> Vec<Vec<String>> {
+    let mut keys = Vec::new();
     for line in said.lines() {
         let Some((place, names)) = line.split_once("' has invalid keys: ") else { continue };
         let place = place.rsplit('\'').next().unwrap_or_default().replace(['[', ']'], ".");
         for name in names.split(',').map(str::trim) {
             let path: Vec<&str> = place.split('.').filter(|part| !part.is_empty()).chain([name]).collect();
             let key = config.spelled(&path);
-            let since = SINCE.iter().find(|(known, _)| key.ends_with(known));
-            let key = since.map_or(key.clone(), |(_, release)| format!("{key} (known since zot {release})"));
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
     }
-    (!keys.is_empty()).then(|| keys.join("\n"))
+    keys
 }
 
 fn zot_on(path: Option<&OsStr>) -> Option<PathBuf> {

@@ -261,6 +261,7 @@ fn failed(error: impl std::fmt::Display) -> Trouble {
 fn refused(error: &dyn std::fmt::Display) -> Trouble {
     Trouble::unknown("the stand-in does not start, as zot would not", error.to_string())
         .cure("mend the configuration that was given")
+        .of_zot()
 }
 
 /// Where the issuer may send people back to.

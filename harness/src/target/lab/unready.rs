@@ -63,14 +63,16 @@ impl Unready {
                 if let Some(keys) = unknown_keys(config, &words) {
                     let why = format!("it does not know these keys of its configuration:\n{keys}\n\n{words}");
                     return Trouble::unknown(format!("{name} {how} before it answered"), why)
-                        .cure("give a zot that knows them, or take them out of the configuration");
+                        .cure("give a zot that knows them, or take them out of the configuration")
+                        .of_zot();
                 }
                 let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
                 Trouble::unknown(format!("{name} {how} before it answered"), words)
                     .cure("mend the configuration that was given, or give another zot")
+                    .of_zot()
             }
             Self::Mute(trouble, words) if !words.is_empty() => {
-                Trouble::unknown(format!("{name} runs and does not answer"), format!("{trouble}\n{words}"))
+                Trouble::unknown(format!("{name} runs and does not answer"), format!("{trouble}\n{words}")).of_zot()
             }
             Self::Mute(trouble, _) | Self::Failed(trouble) | Self::InFront(trouble) => trouble,
         }
