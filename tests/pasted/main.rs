@@ -41,7 +41,7 @@ const OTHERS: &[(&str, Other)] = &[
 ];
 
 /// What the steps call, besides zot-verify and zot: all of it is on the owner's runner.
-const TOOLS: &[&str] = &["bash", "curl", "dpkg", "jq", "sha256sum", "tar", "yq"];
+const TOOLS: &[&str] = &["bash", "curl", "dpkg", "sha256sum", "tar", "yq"];
 
 fn main() {
     zot_verify_fixtures::crypto::install();
