@@ -114,6 +114,8 @@ fn only_what_got_worse_has_cures_to_try_and_each_is_tried_once() {
     assert_eq!(cures(&found), [ON.unwrap()]);
     let id =
         |index: usize| check(false, Vec::new()).check.part_id(check(false, Vec::new()).check.parts.get(index).unwrap());
+    assert_eq!(cured_by(&found, ON.unwrap()), BTreeSet::from([id(0), id(2)]));
+    assert_eq!(cured_by(&found, OFF.unwrap()), BTreeSet::new(), "that was so before");
     assert_eq!(that(&found, Change::Broken), BTreeSet::from([id(0), id(3)]));
     assert_eq!(that(&found, Change::Accepted), BTreeSet::from([id(2)]));
     assert_eq!(found[1].id(), id(1));
