@@ -136,7 +136,7 @@ async fn knocks(bench: Bench, caller: &'static Caller) -> Judged {
         let others: Vec<&Cell> = wrong.iter().skip(1).map(|(cell, _, _)| *cell).collect();
         let observed = match others.len() {
             0 => how.clone(),
-            more => format!("{how}; {more} other cells are wrong, too: {}", named(&others)),
+            more => format!("{how}; so with {more} more: {}", named(&others)),
         };
         let breach = Breach::new(cell.expected(), observed, &first.answer);
         return Err(explained(breach, &config, &visit, cell).into());
