@@ -145,12 +145,11 @@ async fn knocks(bench: Bench, caller: &'static Caller) -> Judged {
     if let Some(halt) = unseen.into_iter().next() {
         return Err(halt);
     }
-    let allowed = seen.iter().filter(|(cell, _)| cell.allowed).count();
-    let said = format!(
-        "{} cells: {allowed} allowed and done, {} refused and left as it was",
-        seen.len(),
-        seen.len() - allowed
-    );
+    let idle = seen.iter().filter(|(cell, seen)| cell.is_idle(seen)).count();
+    let done = seen.iter().filter(|(cell, seen)| cell.allowed && !cell.is_idle(seen)).count();
+    let refused = seen.len() - done - idle;
+    let idle = if idle == 0 { String::new() } else { format!(", {idle} without effect: `?tag=` is not read") };
+    let said = format!("{} cells: {done} allowed and done, {refused} refused and left as it was{idle}", seen.len());
     let exchanges = seen.iter().flat_map(|(_, seen)| seen.exchanges());
     Proof::over(said, exchanges).ok_or_else(|| Halt::Error("there was no cell to look at".into()))
 }

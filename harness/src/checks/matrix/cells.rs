@@ -257,10 +257,18 @@ impl Cell {
         match (self.allowed, done) {
             (true, Ok(true)) if (200..300).contains(&status) => None,
             (false, Ok(false)) if refused => None,
+            // What is no part of the specification is no promise.
+            (_, Ok(false)) if self.is_idle(seen) => None,
             (_, Err(unclear)) => Some(format!("{said}, and {unclear}")),
             (_, Ok(true)) => Some(format!("{said}, and it was done")),
             (_, Ok(false)) => Some(format!("{said}, and it was not done")),
         }
+    }
+
+    /// Whether it was taken and `?tag=` was not read, as before v2.1.16.
+    pub(super) fn is_idle(&self, seen: &Seen) -> bool {
+        let asks_for_a_tag = matches!(self.way, Way::Changes { door, .. } if door.shape.ends_with("?tag=*"));
+        asks_for_a_tag && (200..300).contains(&seen.answer.status()) && self.done(seen) == Ok(false)
     }
 
     /// Whether it was done, as far as the look tells; in words where it tells neither.
