@@ -8,10 +8,13 @@
 use thiserror::Error;
 
 mod filters;
+mod map;
 mod values;
 mod vars;
 mod yaml;
 
+use map::Marked;
+pub use map::{Map, Origin};
 use vars::Vars;
 
 /// The text of a template.
@@ -90,6 +93,20 @@ pub fn render(template: &Template, defaults: &[VarsFile]) -> Result<String, Rend
         });
     }
     Vars::read(defaults)?.render(template)
+}
+
+/// The same, with the way back to the template where one is known.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_mapped(template: &Template, defaults: &[VarsFile]) -> Result<(String, Option<Map>), RenderError> {
+    let plain = render(template, defaults)?;
+    let map = Marked::new(&template.text).and_then(|marked| {
+        let text = marked.text.clone();
+        let rendered = render(&Template { name: template.name.clone(), text }, defaults).ok()?;
+        marked.map(&rendered, &plain)
+    });
+    Ok((plain, map))
 }
 
 #[cfg(test)]

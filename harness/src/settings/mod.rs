@@ -8,6 +8,7 @@ mod compare;
 mod intent;
 mod inventory;
 mod preflight;
+pub mod source;
 mod waiver;
 pub mod zot_config;
 
