@@ -165,6 +165,14 @@ fn the_services_check_lines_fail_where_nothing_answers() {
 }
 
 #[test]
+fn the_how_to_names_every_kind_of_finding() {
+    let text = std::fs::read_to_string(root().join("docs/how-to/policy.md")).unwrap();
+    for (id, about) in zot_verify::advice::IDS {
+        assert!(text.contains(&format!("| `{id}` | {about} |")), "{id}");
+    }
+}
+
+#[test]
 fn the_how_to_names_every_line_of_a_preflight() {
     let page = std::fs::read_to_string(root().join("docs/how-to/preflight.md")).unwrap();
     for line in zot_verify::preflight::LINES {

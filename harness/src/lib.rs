@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: settings, target, deployment, plan, runner, events, reporters. See `ARCHITECTURE.md`.
 
+pub mod advice;
 pub mod aside;
 pub mod bench;
 pub mod bounds;

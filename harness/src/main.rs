@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use zot_verify::bounds;
 use zot_verify::error::{self, Trouble};
-use zot_verify::report::{self, Brief, Compared, Files, Json, Junit, Reporters, Text, Told};
+use zot_verify::report::{self, Advised, Brief, Compared, Files, Json, Junit, Reporters, Text, Told};
 use zot_verify::run::exit::Exit;
 use zot_verify::serve::{self, What};
 use zot_verify::session::{self, Surroundings};
-use zot_verify::settings::args::{Args, Command, Format, PlanCommand, SelfTestArgs, ServeCommand};
-use zot_verify::settings::{self, Cleaning, Compare, Environment, Preflight, Settings};
+use zot_verify::settings::args::{Args, Command, Format, PlanCommand, PolicyArgs, SelfTestArgs, ServeCommand};
+use zot_verify::settings::{self, Cleaning, Compare, Environment, Policy, Preflight, Settings};
 use zot_verify::target::{keeper, reaper};
-use zot_verify::{aside, catalogue, clean, compare, doctor, preflight, self_test};
+use zot_verify::{advice, aside, catalogue, clean, compare, doctor, preflight, self_test};
 use zot_verify_model::Secret;
 
 fn main() -> ExitCode {
@@ -47,6 +47,7 @@ fn perform(command: &Command, matches: &ArgMatches) -> Result<Exit, Trouble> {
         Command::Live(args) => verify(&Settings::live(args, matches)?),
         Command::Compare(args) => compare(&Compare::new(args, matches)?),
         Command::Preflight(args) => preflight(&Preflight::new(args)?),
+        Command::Policy(args) => policy(args),
         Command::SelfTest(args) => self_test(args),
         Command::Clean(args) => clean(&Cleaning::new(args)?),
         Command::List => told(report::describe::list(&mut anstream::stdout())),
@@ -124,6 +125,27 @@ fn compare(settings: &Compare) -> Result<Exit, Trouble> {
     let shown = told.write(run.format, &mut anstream::stdout(), &mut anstream::stderr());
     error::written(filed.and(shown)).map_err(|trouble| trouble.among(report.exit))?;
     Ok(report.exit)
+}
+
+fn policy(args: &PolicyArgs) -> Result<Exit, Trouble> {
+    if args.schema {
+        return told(anstream::stdout().write_all(settings::INTENT_SCHEMA.as_bytes()));
+    }
+    let settings = Policy::new(args)?;
+    let redactor = surroundings(&settings.secrets)?.redactor();
+    if args.init {
+        let intent =
+            redactor.redact(&advice::init::of(&settings.configured.config, &settings.ci, settings.admin.as_deref()));
+        return told(anstream::stdout().write_all(intent.as_bytes()));
+    }
+    let mut files = Files::default();
+    let mut file = settings.json.as_deref().map(|path| files.create(path)).transpose()?;
+    let advice = advice::look(&settings.configured.config, &settings.intent, &settings.ci, settings.admin.as_deref());
+    let advised = Advised::new(&settings, advice, &redactor, columns());
+    let filed = file.as_mut().map_or(Ok(()), |file| advised.json(file));
+    let shown = advised.write(settings.format, &mut anstream::stdout(), &mut anstream::stderr());
+    error::written(filed.and(shown)).map_err(|trouble| trouble.among(advised.exit()))?;
+    Ok(advised.exit())
 }
 
 fn self_test(args: &SelfTestArgs) -> Result<Exit, Trouble> {

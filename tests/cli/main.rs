@@ -11,6 +11,7 @@ mod house;
 mod intent;
 mod inventory;
 mod labs;
+mod policy;
 mod preflight;
 mod servers;
 mod tells;

@@ -9,51 +9,51 @@ use zot_verify_model::ZotConfig;
 
 use super::line::{Finding, Red};
 use super::root;
+use crate::policy::decision::Place;
 use crate::settings::{nearest, without_userinfo};
 
 /// The actions that zot knows; it compares them to the letter.
-const ACTIONS: [&str; 5] = ["read", "create", "update", "delete", "detectManifestCollision"];
+pub(crate) const ACTIONS: [&str; 5] = ["read", "create", "update", "delete", "detectManifestCollision"];
+
+pub(crate) const ANY_WORD: &str =
+    "zot takes any word without complaint and grants nothing for one that it does not know";
 
 /// Where zot listens if nothing is said.
 const ADDRESS: &str = "127.0.0.1";
 const PORT: &str = "8080";
 
+/// Every word in a list of actions, with its place.
+pub(crate) fn action_words(config: &ZotConfig) -> Vec<(Place, String)> {
+    let access = Place::of(["http", "accessControl"]);
+    let mut lists = vec![access.at("adminPolicy").at("actions"), access.at("metrics").at("anonymousPolicy")];
+    for repository in config.repositories() {
+        let place = access.at("repositories").at(&repository.pattern);
+        lists.extend(["anonymousPolicy", "defaultPolicy"].map(|key| place.at(key)));
+        lists.extend((0..repository.policies.len()).map(|index| place.at("policies").at(index).at("actions")));
+    }
+    let words = lists.into_iter().flat_map(|list| {
+        let words = config.get(&list.keys()).and_then(Value::as_array).cloned().unwrap_or_default();
+        let word = |(index, word): (usize, Value)| {
+            (list.at(index), word.as_str().map_or_else(|| word.to_string(), str::to_owned))
+        };
+        words.into_iter().enumerate().map(word).collect::<Vec<_>>()
+    });
+    words.collect()
+}
+
 /// Whether every action is one that zot knows. It takes any word, and grants nothing for one that it does not know.
 #[must_use]
 pub(super) fn actions(config: &ZotConfig) -> Finding {
-    let mut lists: Vec<(Vec<String>, Option<&Value>)> = Vec::new();
-    let access = ["http", "accessControl"];
-    let mut add = |path: &[&str]| {
-        let whole = [&access[..], path].concat();
-        lists.push((path.iter().map(|key| (*key).to_owned()).collect(), config.get(&whole)));
-    };
-    add(&["adminPolicy", "actions"]);
-    add(&["metrics", "anonymousPolicy"]);
-    for repository in config.repositories() {
-        let pattern = repository.pattern.as_str();
-        add(&["repositories", pattern, "anonymousPolicy"]);
-        add(&["repositories", pattern, "defaultPolicy"]);
-        for index in 0..repository.policies.len() {
-            add(&["repositories", pattern, "policies", &index.to_string(), "actions"]);
-        }
-    }
-    let mut reds = Vec::new();
-    let mut known = 0;
-    for (path, list) in &lists {
-        for action in list.and_then(|list| list.as_array()).into_iter().flatten() {
-            let word = action.as_str().map_or_else(|| action.to_string(), str::to_owned);
-            if ACTIONS.contains(&word.as_str()) {
-                known += 1;
-                continue;
-            }
-            let place = format!("http.accessControl.{}", path.join("."));
-            let expected = format!("{place} names actions that zot knows: {}", ACTIONS[..4].join(", "));
-            reds.push(Red::fail(expected, format!("`{word}`")).because(
-                "zot takes any word without complaint and grants nothing for one that it does not know",
-                format!("mend it: {}", nearest(&word, &ACTIONS)).as_str(),
-            ));
-        }
-    }
+    let words = action_words(config);
+    let unknown = words.iter().filter(|(_, word)| !ACTIONS.contains(&word.as_str()));
+    let reds = unknown.map(|(place, word)| {
+        let list = place.keys().split_last().map(|(_, list)| list.join(".")).unwrap_or_default();
+        let expected = format!("{list} names actions that zot knows: {}", ACTIONS[..4].join(", "));
+        Red::fail(expected, format!("`{word}`"))
+            .because(ANY_WORD, format!("mend it: {}", nearest(word, &ACTIONS)).as_str())
+    });
+    let reds: Vec<Red> = reds.collect();
+    let known = words.len() - reds.len();
     Finding::of(reds, format!("{known} actions, each of them known"))
 }
 
@@ -117,7 +117,7 @@ pub(super) fn address(config: &ZotConfig) -> Finding {
 
 /// Whether zot speaks https: it does where both are named.
 #[must_use]
-pub(super) fn speaks_tls(config: &ZotConfig) -> bool {
+pub(crate) fn speaks_tls(config: &ZotConfig) -> bool {
     ["cert", "key"].iter().all(|key| !text(config, &["http", "tls", key]).is_empty())
 }
 
@@ -258,7 +258,7 @@ fn parses(url: &str) -> bool {
 
 /// Whether somebody can make the API keys that are switched on.
 #[must_use]
-pub(super) fn api_keys(config: &ZotConfig) -> Finding {
+pub(crate) fn api_keys(config: &ZotConfig) -> Finding {
     let auth = |key: &str| config.get(&["http", "auth", key]);
     let people = !config.providers().is_empty() || ["htpasswd", "ldap"].iter().any(|way| auth(way).is_some());
     if config.api_keys() && !people {

@@ -101,6 +101,14 @@ impl<'a> Replaced<'a> {
     }
 }
 
+/// Every secret that stands in a configuration itself.
+#[must_use]
+pub(crate) fn secrets(config: &ZotConfig) -> Vec<Secret> {
+    let (mut value, mut secrets) = (config.as_value().clone(), Vec::new());
+    scrub(&mut value, &mut secrets);
+    secrets
+}
+
 /// Keys whose value is a secret, wherever they stand: of a client, a directory, a store, an event sink.
 const SECRETS: [&str; 7] =
     ["accesskey", "bindpassword", "clientsecret", "password", "secretkey", "sessiontoken", "token"];

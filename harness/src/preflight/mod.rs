@@ -5,8 +5,8 @@
 //! sent anywhere, and no live registry or upstream is asked; only the issuer is, as zot will ask it.
 
 mod binary;
-mod config;
-mod copy;
+pub(crate) mod config;
+pub(crate) mod copy;
 mod credentials;
 mod files;
 pub(crate) mod issuer;
@@ -14,7 +14,7 @@ pub mod line;
 mod named;
 mod port;
 mod program;
-mod releases;
+pub(crate) mod releases;
 mod root;
 mod trial;
 

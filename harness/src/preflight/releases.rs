@@ -121,7 +121,8 @@ pub(super) async fn next(config: &ZotConfig, copy: &Copy, binary: Option<&Binary
 }
 
 /// Whether a configuration steps into a trap.
-fn concerns(trap: &Trap, config: &ZotConfig) -> bool {
+#[must_use]
+pub(crate) fn concerns(trap: &Trap, config: &ZotConfig) -> bool {
     let repositories = config.repositories();
     match trap.name {
         "docker-ping" => {

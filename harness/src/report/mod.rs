@@ -1,11 +1,13 @@
 //! Tells a run, one file a format. Reporters get redacted outcomes and nothing else.
 
 mod brief;
+mod caret;
 mod compare;
 pub mod describe;
 mod files;
 mod json;
 mod junit;
+mod policy;
 mod preflight;
 mod text;
 mod wary;
@@ -17,6 +19,7 @@ pub use self::compare::Compared;
 pub use self::files::Files;
 pub use self::json::Json;
 pub use self::junit::Junit;
+pub use self::policy::Advised;
 pub use self::preflight::Told;
 pub use self::text::Text;
 use crate::run::event::Event;

@@ -11,7 +11,7 @@ use crate::wire::is_private;
 const CI_KEYS: [&str; 2] = ["ZOT_VERIFY_API_KEY", "ZOT_CI_API_KEY"];
 const CI_USER: &str = "ZOT_VERIFY_USER";
 /// The owner's name for the account that his jobs push with.
-const CI_DEFAULT: &str = "zot-ci";
+pub(super) const CI_DEFAULT: &str = "zot-ci";
 const ADMIN_KEY: &str = "ZOT_VERIFY_ADMIN_API_KEY";
 const ADMIN_USER: &str = "ZOT_VERIFY_ADMIN_USER";
 const PERSON_PASSWORD: &str = "ZOT_VERIFY_OIDC_PASSWORD";

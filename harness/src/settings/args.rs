@@ -37,6 +37,8 @@ pub enum Command {
     Clean(CleanArgs),
     /// Before a restart: will this zot take this configuration, and come up? Changes nothing
     Preflight(PreflightArgs),
+    /// Who may do what under a configuration, what contradicts the intent, and what is known to go wrong; asks nobody
+    Policy(PolicyArgs),
     /// Show that every part of every check notices its saboteurs
     SelfTest(SelfTestArgs),
     /// List the checks
@@ -323,6 +325,32 @@ pub struct PreflightArgs {
     /// How long it may take [default: 20s]
     #[arg(long, value_name = "TIME", env = "ZOT_VERIFY_TIMEOUT", value_parser = time)]
     pub timeout: Option<Duration>,
+}
+
+/// `policy`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct PolicyArgs {
+    /// The configuration that is looked at
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The owner's intent; else the nearest zot-verify.toml upward, else the built-in one
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_INTENT")]
+    pub intent: Option<PathBuf>,
+    /// Warnings fail, too
+    #[arg(long, env = "ZOT_VERIFY_STRICT", value_parser = switch)]
+    pub strict: bool,
+    /// How the result is told
+    #[arg(long, value_enum, default_value = "text", env = "ZOT_VERIFY_FORMAT")]
+    pub format: Format,
+    /// Also write the result as JSON
+    #[arg(long, value_name = "FILE", env = "ZOT_VERIFY_JSON")]
+    pub json: Option<PathBuf>,
+    /// Instead write an intent file that says what this configuration does
+    #[arg(long)]
+    pub init: bool,
+    /// Instead write the JSON Schema of intent files
+    #[arg(long, conflicts_with = "init")]
+    pub schema: bool,
 }
 
 /// `self-test`.
