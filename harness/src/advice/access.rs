@@ -153,7 +153,8 @@ fn group_case(config: &ZotConfig, intended: &Intended) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (place, grant, _) in grants(config) {
         for (number, group) in grant.groups.iter().enumerate() {
-            let alike = known.iter().find(|other| *other != group && other.eq_ignore_ascii_case(group));
+            let new = !known.contains(group);
+            let alike = known.iter().find(|other| new && other.eq_ignore_ascii_case(group));
             if let Some(other) = alike {
                 let effect =
                     format!("`{group}` and `{other}` differ in nothing but their case, and are two groups to zot");

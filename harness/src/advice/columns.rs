@@ -164,54 +164,75 @@ fn cells(config: &ZotConfig, intended: &Intended, people: &People, sample: &str)
     Role::ALL.into_iter().flat_map(of_role).collect()
 }
 
-/// What is configured otherwise than intended. Actions of one role that one rule decides are told together.
+/// What is configured otherwise than intended. What one rule decides for one role is told together.
 #[must_use]
 pub fn differences(config: &ZotConfig, classes: &[Class], people: &People) -> Vec<Finding> {
     let policies = config.repositories();
-    let mut findings = Vec::new();
+    let patterns: Vec<&str> = policies.iter().map(|policy| policy.pattern.as_str()).collect();
+    let mut found: Vec<Difference<'_>> = Vec::new();
     for class in classes {
-        let mut left: Vec<&Cell> = class.cells.iter().filter(|cell| cell.differs()).collect();
-        while let Some(first) = left.first().copied() {
-            let alike = |cell: &&Cell| {
-                (cell.role, cell.intended, &cell.configured.by) == (first.role, first.intended, &first.configured.by)
+        for cell in class.cells.iter().filter(|cell| cell.differs()) {
+            let alike = |known: &&mut Difference<'_>| {
+                let (one, other) = (known.cell, cell);
+                (one.role, one.intended, &one.configured.by) == (other.role, other.intended, &other.configured.by)
             };
-            let (told, rest): (Vec<&Cell>, Vec<&Cell>) = left.into_iter().partition(alike);
-            left = rest;
-            let words: Vec<&str> = told.iter().map(|cell| cell.action.word()).collect();
-            let why = alone(&policies.iter().map(|policy| policy.pattern.as_str()).collect::<Vec<_>>(), class);
-            findings.push(difference(first, &words, class, people, &why));
+            match found.iter_mut().find(alike) {
+                Some(known) => known.add(class, cell),
+                None => found.push(Difference { cell, classes: vec![class], actions: vec![cell.action] }),
+            }
         }
     }
-    findings
+    found.iter().map(|difference| difference.told(&patterns, people)).collect()
+}
+
+/// Cells that differ for one reason.
+struct Difference<'a> {
+    cell: &'a Cell,
+    classes: Vec<&'a Class>,
+    actions: Vec<Action>,
+}
+
+impl<'a> Difference<'a> {
+    fn add(&mut self, class: &'a Class, cell: &Cell) {
+        if !self.classes.contains(&class) {
+            self.classes.push(class);
+        }
+        if !self.actions.contains(&cell.action) {
+            self.actions.push(cell.action);
+        }
+    }
+
+    fn told(&self, patterns: &[&str], people: &People) -> Finding {
+        let what = self.actions.iter().map(|action| action.word()).collect::<Vec<_>>().join(", ");
+        let name =
+            |class: &&Class| class.pattern.as_ref().map_or_else(|| "any other".into(), |text| format!("`{text}`"));
+        let within = self.classes.iter().map(name).collect::<Vec<_>>().join(", ");
+        let why = match &self.classes[..] {
+            [class] => alone(patterns, class),
+            _ => String::new(),
+        };
+        let (who, place) = (people.called(self.cell.role), self.cell.configured.by.clone());
+        if self.cell.intended {
+            let effect = format!("{who} may not {what} in {within}, and is meant to{why}");
+            let cure = format!("grant {what} there, or say in the intent that it is not meant");
+            return Finding::new("closes", Severity::Fail, place, effect).cure(cure);
+        }
+        let effect = format!("{who} may {what} in {within}, and is not meant to{why}");
+        let cure = format!("take {what} out of {place}, or say in the intent that it is meant");
+        Finding::new("opens", Severity::Fail, place, effect).cure(cure)
+    }
 }
 
 /// Why a pattern decides where a reader may think of another one.
 fn alone(patterns: &[&str], class: &Class) -> String {
-    let matching =
-        patterns.iter().filter(|text| Pattern::parse(text).is_some_and(|pattern| pattern.matches(&class.sample)));
-    let mut matching: Vec<&str> = matching.copied().collect();
+    let matches = |text: &&&str| Pattern::parse(text).is_some_and(|pattern| pattern.matches(&class.sample));
+    let mut matching: Vec<&str> = patterns.iter().filter(matches).copied().collect();
     matching.sort_by_key(|text| std::cmp::Reverse(text.len()));
     match &matching[..] {
         [longest, other, ..] if longest.len() > other.len() => {
             format!(": `{longest}` is longer than `{other}`, and decides alone")
         }
         _ => String::new(),
-    }
-}
-
-fn difference(cell: &Cell, words: &[&str], class: &Class, people: &People, why: &str) -> Finding {
-    let (who, what) = (people.called(cell.role), words.join(", "));
-    let place = cell.configured.by.clone();
-    let where_ =
-        class.pattern.as_ref().map_or_else(|| "any other repository".to_owned(), |pattern| format!("`{pattern}`"));
-    if cell.intended {
-        let effect = format!("{who} may not {what} in {where_}, as is intended{why}");
-        let cure = format!("grant {what} where {where_} is decided, or say in the intent that it is not meant");
-        Finding::new("closes", Severity::Fail, place, effect).cure(cure)
-    } else {
-        let effect = format!("{who} may {what} in {where_}, which is not intended{why}");
-        let cure = format!("take {what} out of {place}, or say in the intent that it is meant");
-        Finding::new("opens", Severity::Fail, place, effect).cure(cure)
     }
 }
 

@@ -64,12 +64,12 @@ impl Keys {
                     let inner = next(&|name| name == "*" || name.eq_ignore_ascii_case(key));
                     let place = place.at(key);
                     if inner.is_empty() {
-                        self.findings.push(unknown(place, key, &next(&|name| name != "#"), depth));
+                        self.findings.push(unknown(place, key, value, &next(&|name| name != "#"), depth));
                         continue;
                     }
                     // A key of which all that the table knows is refused is refused itself.
                     let newer = inner.iter().map(|known| known.refused).min().flatten();
-                    if let Some(release) = newer.filter(|_| newer > refused) {
+                    if let Some(release) = newer.filter(|_| newer > refused && says(value)) {
                         self.findings.push(new(&place, key, release));
                     }
                     self.walk(value, &place, &inner, depth + 1, newer.max(refused));
@@ -80,11 +80,30 @@ impl Keys {
     }
 }
 
-fn unknown(place: Place, key: &str, beside: &[&Known], depth: usize) -> Finding {
+/// Whether there is anything in a value. zot's loader passes over what is null, and over objects that are empty all the
+/// way down (observed on v2.1.20).
+fn says(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Object(map) => map.values().any(says),
+        _ => true,
+    }
+}
+
+fn unknown(place: Place, key: &str, value: &Value, beside: &[&Known], depth: usize) -> Finding {
     let mut names: Vec<&str> = beside.iter().filter_map(|known| known.path.get(depth).copied()).collect();
     names.dedup();
-    let effect = format!("zot does not start: it knows no key `{key}` there, and refuses what it does not know");
-    Finding::new("key-unknown", Severity::Fail, place, effect)
+    let (severity, effect) = match says(value) {
+        true => (
+            Severity::Fail,
+            format!("zot does not start: it knows no key `{key}` there, and refuses what it does not know"),
+        ),
+        false => (
+            Severity::Warn,
+            format!("zot knows no key `{key}` there, and passes over it because there is nothing in it"),
+        ),
+    };
+    Finding::new("key-unknown", severity, place, effect)
         .cure(format!("mend it or take it out; {}", nearest(key, &names)))
 }
 

@@ -49,7 +49,7 @@ fn claim(config: &ZotConfig, provider: &Place) -> Option<Finding> {
         None => "people are known to zot by their e-mail address: `users` in policies, and the user name of every API key, must be that".to_owned(),
     };
     let cure = format!("set claimMapping.username to \"{NAME}\"; before v2.1.11 zot refuses the key");
-    Some(Finding::new("claim-mapping", Severity::Note, place, effect).cure(cure).since(Release(2, 1, 11)))
+    Some(Finding::new("claim-mapping", Severity::Note, place, effect).cure(cure))
 }
 
 fn sessions(config: &ZotConfig) -> Vec<Finding> {
@@ -62,8 +62,7 @@ fn sessions(config: &ZotConfig) -> Vec<Finding> {
         let effect = "session cookies lack Secure: TLS ends before zot, which therefore takes its connection for plain http, and browsers send the cookie over that, too";
         findings.push(
             Finding::new("secure-session", Severity::Warn, auth.at("secureSession"), effect)
-                .cure("set http.auth.secureSession to true; before v2.1.11 zot refuses the key")
-                .since(Release(2, 1, 11)),
+                .cure("set http.auth.secureSession to true; before v2.1.11 zot refuses the key"),
         );
     }
     if ["sessionKeysFile", "sessionDriver"].iter().all(|key| config.get(&["http", "auth", key]).is_none()) {

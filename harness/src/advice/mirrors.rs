@@ -14,14 +14,14 @@ pub fn look(config: &ZotConfig) -> Vec<Finding> {
     let place = Place::of(["extensions", "sync", "registries"]);
     let named = |numbers: &[usize]| {
         let urls = numbers.iter().filter_map(|&number| registries[number].urls.first());
-        urls.map(|url| without_userinfo(url)).collect::<Vec<_>>().join(", ")
+        urls.map(|url| without_userinfo(url)).collect::<Vec<_>>().join(" or ")
     };
     let that = |is: &dyn Fn(usize) -> bool| (0..registries.len()).filter(|&number| is(number)).collect::<Vec<_>>();
     let at = |number: usize, key: &str| config.get(&place.at(number).at(key).keys()).cloned();
     let mut findings = Vec::new();
-    let mut tell = |id, severity, numbers: Vec<usize>, key: &str, effect: String, cure: Option<&str>| {
+    let mut tell = |id, severity, numbers: Vec<usize>, effect: String, cure: Option<&str>| {
         if let Some(first) = numbers.first() {
-            let finding = Finding::new(id, severity, place.at(first).at(key), effect);
+            let finding = Finding::new(id, severity, place.at(first).at("urls"), effect);
             findings.push(Finding { cure: cure.map(str::to_owned), ..finding });
         }
     };
@@ -33,14 +33,14 @@ pub fn look(config: &ZotConfig) -> Vec<Finding> {
         named(&slow)
     );
     let cure = "set maxRetries to 1 and retryDelay to \"1s\": that bounds the wait to 2 s";
-    tell("sync-retries", Severity::Warn, slow, "maxRetries", effect, Some(cure));
+    tell("sync-retries", Severity::Warn, slow, effect, Some(cure));
     let converted = that(&|number| at(number, "preserveDigest") != Some(Value::Bool(true)));
     let effect = format!(
         "an image that {} serves in Docker's own format is made into an OCI image with another digest: a pull by the upstream's digest is 404",
         named(&converted)
     );
     let cure = "set preserveDigest to true, and http.compat to [\"docker2s2\"], without which zot refuses it";
-    tell("sync-digest", Severity::Note, converted, "preserveDigest", effect, Some(cure));
+    tell("sync-digest", Severity::Note, converted, effect, Some(cure));
     let moved = that(&|number| registries[number].content.iter().any(|content| !content.destination.is_empty()));
     if let Some(first) = moved.first() {
         let contents = &registries[*first].content;

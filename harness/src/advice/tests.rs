@@ -181,7 +181,7 @@ fn other_rows() -> Vec<Row> {
         ),
         Row(
             "key-unknown",
-            json!({ "http": { "acessControl": {} } }),
+            json!({ "http": { "acessControl": { "groups": [] } } }),
             json!({ "http": { "acessControl": null } }),
             "",
             Fail,
@@ -251,7 +251,7 @@ fn other_rows() -> Vec<Row> {
             sync(json!({})),
             "",
             Warn,
-            "extensions.sync.registries[0].maxRetries",
+            "extensions.sync.registries[0].urls",
         ),
         Row(
             "sync-digest",
@@ -259,7 +259,7 @@ fn other_rows() -> Vec<Row> {
             sync(json!({})),
             "",
             Note,
-            "extensions.sync.registries[0].preserveDigest",
+            "extensions.sync.registries[0].urls",
         ),
         Row(
             "mirror-destination",
@@ -311,16 +311,32 @@ fn a_narrow_pattern_opens_a_hole_and_says_why() {
     let effect = |id| told.iter().find(|finding| finding.id == id).map(|finding| finding.effect.as_str());
     assert_eq!(
         effect("opens"),
-        Some(
-            "anybody may create in `team/**`, which is not intended: `team/**` is longer than `**`, and decides alone"
-        )
+        Some("anybody may create in `team/**`, and is not meant to: `team/**` is longer than `**`, and decides alone")
     );
     assert_eq!(
         effect("closes"),
         Some(
-            "whoever can log in may not read, create, update, delete in `team/**`, as is intended: `team/**` is longer than `**`, and decides alone"
+            "whoever can log in may not read, create, update, delete in `team/**`, and is meant to: `team/**` is longer than `**`, and decides alone"
         )
     );
+}
+
+#[test]
+fn a_key_that_zot_passes_over_is_no_failure() {
+    let severity = |value: Value| {
+        let told = found(&json!({ "http": { "acessControl": value } }), "");
+        told.iter().find(|finding| finding.id == "key-unknown").map(|finding| finding.severity)
+    };
+    for (value, wanted) in [
+        (json!({}), Severity::Warn),
+        (Value::Null, Severity::Warn),
+        (json!({ "a": {} }), Severity::Warn),
+        (json!([]), Severity::Fail),
+        (json!(""), Severity::Fail),
+        (json!({ "a": 1 }), Severity::Fail),
+    ] {
+        assert_eq!(severity(value.clone()), Some(wanted), "{value}");
+    }
 }
 
 #[test]

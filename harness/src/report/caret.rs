@@ -43,10 +43,17 @@ impl Caret<'_> {
         let title = wrap(self.title, self.word.len() + self.id.len() + 4);
         let mut group = Group::with_title(self.level.clone().with_name(self.word).primary_title(title).id(self.id));
         if let Some(spot) = self.spot {
-            let origin = Origin::path(spot.file.as_str()).line(spot.line).char_column(spot.column);
             let annotation = AnnotationKind::Primary.span(spot.mark.clone()).label(self.label);
             let line = Snippet::source(spot.text.as_str()).line_start(spot.line).annotation(annotation);
-            group = group.element(origin).element(line);
+            // Of a line that is not shown from its beginning the column is told apart.
+            let whole =
+                spot.text.get(..spot.mark.start).is_some_and(|before| before.chars().count() + 1 == spot.column);
+            group = if whole {
+                group.element(line.path(spot.file.as_str()))
+            } else {
+                let origin = Origin::path(spot.file.as_str()).line(spot.line).char_column(spot.column);
+                group.element(origin).element(line)
+            };
         }
         let note =
             |(word, text): &(&'static str, String)| Level::NOTE.with_name(*word).message(wrap(text, word.len() + 8));

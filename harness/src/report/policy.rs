@@ -13,6 +13,7 @@ use super::text::colour;
 use super::{from_outside, labelled, wary};
 use crate::advice::columns::{Cell, People};
 use crate::advice::{Advice, Finding, Severity};
+use crate::checks::version::Release;
 use crate::policy::decision::Ruling;
 
 use crate::run::exit::Exit;
@@ -256,7 +257,9 @@ impl Told {
     }
 
     fn effect(&self) -> String {
-        let releases = self.releases().map_or_else(String::new, |releases| format!(" ({releases})"));
+        let known = |release: &Release| self.finding.effect.contains(&release.to_string());
+        let said = self.finding.since.iter().chain(&self.finding.until).any(known);
+        let releases = self.releases().filter(|_| !said).map_or_else(String::new, |releases| format!(" ({releases})"));
         format!("{}{releases}", self.finding.effect)
     }
 

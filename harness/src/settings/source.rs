@@ -97,7 +97,9 @@ impl Source {
             Some(Rendered { map: Some(map), .. }) => {
                 let origin = map.origin(&self.text, at.clone())?;
                 let mut spot = Spot::new(self.name.clone(), &self.text, origin.at);
-                spot.rendered = origin.differs.then(|| json[line_of(json, at.start)].trim().to_owned());
+                let rendered = json[line_of(json, at.start)].trim();
+                let says_so = !origin.differs || rendered == spot.text.trim();
+                spot.rendered = (!says_so).then(|| rendered.to_owned());
                 Some(spot)
             }
         }
