@@ -130,7 +130,7 @@ fn access_rows() -> Vec<Row> {
         ),
         Row(
             "pattern-bad",
-            access(json!({ "[": {} })),
+            access(json!({ "[": { "anonymousPolicy": ["read"] } })),
             json!({ "http": null }),
             "",
             Fail,

@@ -23,6 +23,7 @@ struct Piece {
 pub(super) struct Marked {
     /// What to render.
     pub(super) text: String,
+    template: String,
     pieces: Vec<Piece>,
 }
 
@@ -56,7 +57,7 @@ impl Marked {
             done = piece.at.start;
         }
         text.push_str(&template[done..]);
-        Some(Self { text, pieces })
+        Some(Self { text, template: template.to_owned(), pieces })
     }
 
     /// The map, if the marked rendering is the plain one but for its marks.
@@ -68,6 +69,11 @@ impl Marked {
                 None => text.push(letter),
             }
         }
+        // What a filter around it changes is not written as it was rendered.
+        for (at, piece) in &mut marks {
+            let written = self.template.get(piece.at.clone()).unwrap_or_default();
+            piece.literal &= plain.get(*at..).is_some_and(|rest| rest.starts_with(written));
+        }
         (text == plain).then_some(Map { marks })
     }
 }
@@ -78,21 +84,21 @@ impl Map {
     pub fn origin(&self, template: &str, rendered: Range<usize>) -> Option<Origin> {
         let (first, mut differs) = self.at(rendered.start)?;
         let last = self.at(rendered.end.saturating_sub(1).max(rendered.start));
-        let one_line = |end: usize| end > first.start && !template[first.start..end].contains('\n');
+        let one_line = |end: usize| template.get(first.start..end).is_some_and(|text| !text.contains('\n'));
         let end = last.filter(|(last, _)| one_line(last.end)).map_or(first.end, |(last, _)| last.end);
         // What came out of an expression in between is not what is written there.
         differs |= self.marks.iter().any(|(at, piece)| !piece.literal && rendered.contains(at));
-        Some(Origin { at: first.start..end, differs })
+        template.get(first.start..end).map(|_| Origin { at: first.start..end, differs })
     }
 
     /// Where one byte of the rendering came from, and whether the template says something else there.
     fn at(&self, byte: usize) -> Option<(Range<usize>, bool)> {
         let (start, piece) = &self.marks[self.marks.partition_point(|(at, _)| *at <= byte).checked_sub(1)?];
-        let again = self.marks.iter().filter(|(_, other)| other == piece).count() > 1;
-        if !piece.literal {
+        let at = piece.at.start + (byte - start);
+        if !piece.literal || at >= piece.at.end {
             return Some((piece.at.clone(), true));
         }
-        let at = (piece.at.start + (byte - start)).min(piece.at.end - 1);
+        let again = self.marks.iter().filter(|(_, other)| other.at == piece.at).count() > 1;
         Some((at..at + 1, again))
     }
 }
@@ -206,7 +212,13 @@ mod tests {
         found("a {{- name -}} b", "b", "b", false);
         found("{% raw %}{{ no }} {% tag %}{% endraw %} b", "{{ no }}", "{{ no }}", false);
         found("{{ {'a': {'b': \"}}\"}}['a']['b'] }} c", "c", "c", false);
-        found("one\ntwo", "one\ntwo", "o", false);
+        found("{% filter upper %}ß \"a\": 1{% endfilter %}\nb", "\"A\"", "ß \"a\": 1", true);
+    }
+
+    #[test]
+    fn what_spans_lines_is_found_where_it_begins() {
+        assert_eq!(behind("one\ntwo", "one\ntwo"), Some(("o".to_owned(), false)));
+        assert_eq!(behind("é\ntwo", "é\ntwo"), None, "half a letter is no place");
     }
 
     #[test]
