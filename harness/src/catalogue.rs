@@ -2,8 +2,8 @@
 
 use crate::check::{Check, Part, Saboteur};
 use crate::checks::{
-    admin, apikey, apikey_expiry, apikey_limits, cookies, credentials, immutable, inventory, login, matrix, metrics,
-    mirror, mirror_paths, new_tags, personas, proxy, pull, push, push_key, race, session, tls, version,
+    admin, apikey, apikey_expiry, apikey_limits, cookies, credentials, immutable, inventory, kinds, login, matrix,
+    metrics, mirror, mirror_paths, new_tags, personas, proxy, pull, push, push_key, race, session, tls, version,
 };
 use crate::error::Trouble;
 use crate::settings::nearest;
@@ -23,6 +23,7 @@ pub const CHECKS: &[&Check] = &[
     &push_key::CHECK,
     &new_tags::CHECK,
     &immutable::CHECK,
+    &kinds::CHECK,
     &race::CHECK,
     &admin::CHECK,
     &matrix::CHECK,

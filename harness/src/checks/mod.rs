@@ -10,6 +10,7 @@ pub mod expect;
 pub mod exposition;
 pub mod immutable;
 pub mod inventory;
+pub mod kinds;
 pub mod login;
 pub mod looking;
 pub mod matrix;

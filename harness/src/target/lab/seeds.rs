@@ -6,7 +6,7 @@ use zot_verify_model::ZotConfig;
 use zot_verify_model::image::Index;
 use zot_verify_model::layout::{Content, Seed};
 
-use crate::checks::{admin, immutable, inventory, matrix, mirror, new_tags, push, push_key, race};
+use crate::checks::{admin, immutable, inventory, kinds, matrix, mirror, new_tags, push, push_key, race};
 use crate::policy::intended::Intended;
 use crate::target::ImageName;
 
@@ -32,6 +32,7 @@ pub(super) fn seeds(config: &ZotConfig, intended: &Intended) -> io::Result<Vec<S
         push_key::seeds()?,
         new_tags::seeds()?,
         immutable::seeds()?,
+        kinds::seeds()?,
         race::seeds()?,
         admin::seeds()?,
         matrix::seeds(config, intended)?,
