@@ -118,15 +118,12 @@ impl Platform {
     }
 
     /// Whether an image for this platform runs where `wanted` is needed; a variant counts where one is asked for. What
-    /// is made for an older ARM runs on a newer one.
+    /// is made for an older processor runs on a newer one, and without a variant it is made for the oldest (containerd's
+    /// `platforms.Only`).
     #[must_use]
     pub fn serves(&self, wanted: &Self) -> bool {
         let same = (&self.os, &self.architecture) == (&wanted.os, &wanted.architecture);
-        same && match (&self.variant, &wanted.variant) {
-            (_, None) => true,
-            (Some(own), Some(wanted)) if self.architecture == "arm" => own <= wanted,
-            (own, wanted) => own == wanted,
-        }
+        same && (wanted.variant.is_none() || self.variant <= wanted.variant)
     }
 }
 
@@ -204,13 +201,24 @@ mod tests {
 
     #[test]
     fn a_variant_counts_where_it_is_asked_for() {
-        let platform = |text| Platform::parse(text).unwrap();
+        let platform = |text: &str| Platform::parse(text).unwrap();
         assert!(platform("linux/arm64/v8").serves(&platform("linux/arm64")));
         assert!(platform("linux/arm64").serves(&platform("linux/arm64/v8")), "that is what it means");
         assert!(platform("linux/arm64").serves(&platform("linux/aarch64")));
         let read = serde_json::json!({ "os": "linux", "architecture": "x86_64", "variant": "" });
         assert_eq!(Platform::read(&read), Platform::parse("linux/amd64"));
-        assert!(!platform("linux/arm64").serves(&platform("linux/arm64/v9")));
+        assert!(platform("linux/arm64").serves(&platform("linux/arm64/v9")), "v8 is older");
+        assert!(platform("linux/amd64/v2").serves(&platform("linux/amd64/v3")));
+        assert!(!platform("linux/amd64/v3").serves(&platform("linux/amd64/v2")));
+        for (meant, written) in
+            [("arm64", "aarch64/v8"), ("arm64", "arm64/8"), ("amd64", "amd64/v1"), ("arm/v7", "arm")]
+        {
+            assert_eq!(
+                platform(&format!("linux/{written}")).to_string(),
+                format!("linux/{meant}"),
+                "that is what it means"
+            );
+        }
         assert!(platform("linux/arm/v6").serves(&platform("linux/arm/v7")));
         assert!(platform("linux/arm/v6").serves(&platform("linux/arm")));
         assert!(!platform("linux/arm/v7").serves(&platform("linux/arm/v6")));
@@ -218,6 +226,13 @@ mod tests {
         for text in ["linux", "linux/x86_64", "", "linux/", "linux/arm64/v8/x", "linux/arm 64"] {
             assert_eq!(Platform::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn it_says_where_manifests_are() {
+        let directories = Manifests::Directories(vec!["argocd".into(), "nixos".into()]);
+        assert_eq!(directories.to_string(), "argocd, nixos");
+        assert_eq!(Manifests::Texts(Vec::new()).to_string(), "the lab's manifests");
     }
 
     #[test]
@@ -234,6 +249,7 @@ mod tests {
         );
         assert!(placeholders.matches(&pin(Some("kustomized"), None)).is_some());
         assert!(placeholders.matches(&pin(Some("v1-kustomized"), None)).is_none());
+        assert!(placeholders.is_match("TODO-later") && !placeholders.is_match("v1"));
         let zeros = format!("sha256:{}", "0".repeat(64));
         assert!(placeholders.matches(&pin(None, Some(&zeros))).is_some());
     }
