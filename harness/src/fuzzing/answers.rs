@@ -110,8 +110,9 @@ pub fn cookies(data: &[u8]) {
         }
     }
     let shown = format!("{jar:?}");
-    for cookie in given.iter().filter(|cookie| cookie.value().len() > 8) {
-        let named = given.iter().any(|other| other.name().contains(cookie.value()));
+    // A value with a quote in it may look like the end of one name and the beginning of the next.
+    for cookie in given.iter().filter(|cookie| cookie.value().len() > 8 && !cookie.value().contains('"')) {
+        let named = given.iter().any(|other| format!("{:?}", other.name()).contains(cookie.value()));
         assert!(named || !shown.contains(cookie.value()), "a jar shows no values");
     }
 }

@@ -43,9 +43,9 @@ pub fn evidence(data: &[u8]) {
     let Some((secret, rest)) = split_line(data) else { return };
     let Some(redactor) = knowing(secret, LONG) else { return };
     let Some(answer) = read_answer(&registry(), rest) else { return };
-    // What no server chose: the digest of the body, the names of the record's own fields.
-    let evidence = answer.evidence(&redactor);
-    let fixed = [&*evidence.method, &evidence.url, &evidence.body_sha256];
+    // What no server chose: the request, the words of the line that repeats it, the digest of the body.
+    let (evidence, asked) = (answer.evidence(&redactor), answer.curl(&Redactor::new()));
+    let fixed = [&*evidence.method, &evidence.url, &evidence.body_sha256, &asked];
     if fixed.iter().any(|fixed| fixed.contains(secret)) {
         return;
     }
