@@ -392,7 +392,6 @@ fn number(text: &str) -> Option<f64> {
 fn check_shape(family: &Family, sample: &Sample) -> Result<(), String> {
     let (label, bare) = match (family.kind, sample.name.strip_prefix(&family.name).unwrap_or_default()) {
         (Kind::Histogram, "") => return Err(format!("{} is a histogram and has a sample without suffix", family.name)),
-        (Kind::Histogram | Kind::Summary, "_created") => return Ok(()),
         (Kind::Histogram, "_bucket") => ("le", false),
         (Kind::Histogram, _) => ("le", true),
         (Kind::Summary, suffix) => ("quantile", !suffix.is_empty()),

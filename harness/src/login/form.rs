@@ -134,4 +134,26 @@ mod tests {
             assert_eq!(Form::find(page), None, "{page}");
         }
     }
+
+    #[test]
+    fn a_form_ends_where_it_ends_and_a_template_hides_all_that_stands_in_it() {
+        let fields = "<label>you</label><input name=u><input type=password name=p>";
+        for page in [
+            format!("<form method=post>{fields}</form><input name=search>"),
+            format!("<template><p></p></template><form method=post>{fields}</form>"),
+            format!("<form method=post>{fields}"),
+        ] {
+            assert!(Form::find(&page).is_some(), "{page}");
+        }
+        let hidden = format!("<template><p></p><form method=post>{fields}</form></template>");
+        assert_eq!(Form::find(&hidden), None);
+    }
+
+    #[test]
+    fn a_person_says_what_the_tokens_shall_claim_where_the_form_asks() {
+        let page = |more: &str| format!("<form method=post><input name=u><input type=password name=p>{more}</form>");
+        let asks = |more: &str| Form::find(&page(more)).unwrap().claims;
+        assert!(asks("<textarea name=claims></textarea><textarea name=x></textarea>"));
+        assert!(!asks("<textarea name=x></textarea>") && !asks(""));
+    }
 }

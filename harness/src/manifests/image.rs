@@ -108,11 +108,7 @@ fn hit(text: &str, start: usize, host: usize) -> Option<Hit> {
     }
     // In a sentence the full stop is no part of the name.
     let written = text[start..end].trim_end_matches(['.', '/', '-']);
-    (written.len() > host + 1).then(|| Hit {
-        range: start..start + written.len(),
-        what: Ok(Image::split(written)),
-        said,
-    })
+    (written.len() > host).then(|| Hit { range: start..start + written.len(), what: Ok(Image::split(written)), said })
 }
 
 fn is_of_name(c: char) -> bool {
@@ -188,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn an_image_knows_its_repository_and_whether_it_is_bare() {
+        let image = Image::split("r.test:443/a/b:v1");
+        assert_eq!((image.repository(&hosts()), image.is_bare()), (Some("a/b"), false));
+        assert_eq!(Image::split("r.test.example/a").repository(&hosts()), None);
+        assert!(Image::split("r.test/a").is_bare() && !Image::split("r.test/a@sha256:0").is_bare());
+    }
+
+    #[test]
     fn images_are_found_in_other_text() {
         assert_eq!(found("k8s:docker://r.test/a/b:v1,nix:docker://r.test/c:v2"), ["r.test/a/b:v1", "r.test/c:v2"]);
         assert_eq!(found("pull r.test/a:v1. Then `r.test/b@sha256:00`"), ["r.test/a:v1", "r.test/b@sha256:00"]);
@@ -195,6 +199,7 @@ mod tests {
         assert_eq!(found("oci://r.test/charts/a:1.2.3"), ["r.test/charts/a:1.2.3"]);
         assert_eq!(found("base=docker-image://r.test/a"), ["r.test/a"]);
         assert_eq!(found("--dest=r.test/a:"), ["r.test/a"]);
+        assert_eq!(find("r.test/a: x", &hosts())[0].range, 0..8, "a colon without a tag is none of it");
     }
 
     #[test]
@@ -205,6 +210,9 @@ mod tests {
         assert_eq!(found("r.test/a:<tag>"), ["? r.test/a:<tag>"]);
         assert_eq!(found("r.test/{{ name }}"), ["? r.test/{{ name }}"]);
         assert_eq!(found("r.test/a@${digest}"), ["? r.test/a@${digest}"]);
+        assert_eq!(found("r.test/a:{{ index .Values \"tag\" }}-x"), ["? r.test/a:{{ index .Values \"tag\" }}-x"]);
+        assert_eq!(found("r.test/a:${TAG\nnext"), ["? r.test/a:${TAG"], "a word ends with its line");
+        assert!(has_variable("a:${TAG}") && !has_variable("a:v1"));
     }
 
     #[test]

@@ -235,6 +235,37 @@ mod tests {
     }
 
     #[test]
+    fn what_a_pattern_does_not_grant_admins_may_have_for_sure_or_on_a_condition() {
+        let access = |patterns: Value, conditions: Value| {
+            json!({ "repositories": patterns, "adminPolicy": {
+                "users": ["x"], "actions": ["read"], "conditions": conditions,
+            } })
+        };
+        let asks = |patterns: &Value, conditions: Value| {
+            says(&access(patterns.clone(), conditions), &user("x", &[]), "a/b", Action::Read)
+        };
+        let condition = || json!([{ "expression": "true" }]);
+        let admins = |ruling| (ruling, "http.accessControl.adminPolicy.actions".to_owned());
+        let refused = json!({ "**": { "defaultPolicy": ["delete"] } });
+        let chance = json!({ "a/**": { "defaultPolicy": ["read"] }, "**/b": { "defaultPolicy": ["delete"] } });
+        let conditional = json!({ "**": { "policies": [
+            { "users": ["x"], "actions": ["read"], "conditions": condition() },
+        ] } });
+        for patterns in [&refused, &chance, &conditional] {
+            assert_eq!(asks(patterns, json!([])), admins(Ruling::Granted), "{patterns}");
+        }
+        assert_eq!(asks(&refused, condition()), admins(Ruling::Conditional));
+        assert_eq!(asks(&chance, condition()).0, Ruling::Chance);
+        let place = "http.accessControl.repositories[\"**\"].policies[0].actions";
+        assert_eq!(asks(&conditional, condition()), (Ruling::Conditional, place.to_owned()));
+    }
+
+    #[test]
+    fn a_place_is_the_keys_that_lead_there() {
+        assert_eq!(Place::of(["http", "a"]).at("b.c").at(0).keys(), ["http", "a", "b.c", "0"]);
+    }
+
+    #[test]
     fn without_access_control_everything_is_allowed_and_without_a_pattern_nothing() {
         let open = decide(&ZotConfig::default(), &Principal::Anonymous, "a", Action::Delete);
         assert_eq!((open.ruling, open.by.to_string()), (Ruling::Granted, "http".to_owned()));

@@ -186,6 +186,9 @@ mod tests {
             ("**", "a/b"),
             ("a/**", "a/b/c"),
             ("a/**", "a"),
+            ("abc/**", "abc/d/e"),
+            ("a,b", "a,b"),
+            ("[!a]x", "!x"),
             ("**/b", "b"),
             ("**/b", "x/y/b"),
             ("a/**/b", "a/b"),
@@ -213,6 +216,7 @@ mod tests {
             ("[!a]", "/"),
             ("a.b", "axb"),
             ("{a,b}", "c"),
+            ("a,b", "a"),
         ] {
             assert!(!matches(pattern, repository), "{pattern} {repository}");
         }

@@ -330,6 +330,34 @@ mod tests {
     }
 
     #[test]
+    fn what_unpacking_took_is_counted_and_what_came_plain_took_nothing() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packer, b"[7, 8]").unwrap();
+        let packed = answered(200, &[("content-encoding", b"gzip")], &packer.finish().unwrap());
+        assert_eq!((packed.text(), packed.unpacked()), (Some("[7, 8]"), 6));
+        assert_eq!(answered(200, &[], b"[7, 8]").unpacked(), 0);
+    }
+
+    #[test]
+    fn json_of_too_many_values_is_not_read() {
+        let list = |commas: usize| answered(200, &[], format!("[0{}]", ",0".repeat(commas)).as_bytes());
+        let (most, more) = (list(bounds::VALUES - 1), list(bounds::VALUES));
+        assert!(!most.is_crowded() && most.json().is_some());
+        assert!(more.is_crowded() && more.json().is_none());
+    }
+
+    #[test]
+    fn a_request_knows_its_method_and_fields_and_prints_neither_query_nor_values() {
+        let mut exchange = answered(404, &[("a", b"hunter2")], b"hunter2");
+        exchange.request_headers.append("accept", http::HeaderValue::from_static("a/b"));
+        exchange.request_headers.append("accept", http::HeaderValue::from_static("c/d"));
+        assert_eq!((exchange.sent("Accept"), exchange.is_head()), (2, false));
+        assert_eq!(format!("{exchange:?}"), "Exchange(GET /v2/a 404)");
+        exchange.method = Method::HEAD;
+        assert!(exchange.is_head());
+    }
+
+    #[test]
     fn a_line_has_method_path_and_query_without_secrets() {
         assert_eq!(answered(200, &[], b"").line(&Redactor::new()), "GET /v2/a?b=c");
         let url = Url::parse("https://r.test/cb?state=abc").unwrap();
@@ -366,6 +394,12 @@ mod tests {
         };
         assert_eq!(by("ZOT_KEY"), "curl -sS -i -u \"ci:$ZOT_KEY\" URL");
         assert_eq!(by("api key of ci"), "curl -sS -i -u 'ci:[api key of ci]' URL");
+        let account = || Some(Account { name: "ci".into(), secret: secret.clone() });
+        let twice = |exchange: &mut Exchange| {
+            exchange.account = account();
+            exchange.request_headers.insert("authorization", http::HeaderValue::from_static("Basic abc"));
+        };
+        assert_eq!(curl(&twice, &mut redactor), "curl -sS -i -u \"ci:$ZOT_KEY\" URL", "curl makes the header");
         let with = |name: &'static str, value: &'static str| {
             let edit = |exchange: &mut Exchange| {
                 let value = http::HeaderValue::from_static(value);

@@ -93,6 +93,7 @@ fn each_rule_is_enforced() {
         ("# HELP\n", "line 1: HELP for \"\", which is not the name of a metric"),
         ("# TYPE a\n", "line 1: the TYPE of a is \"\", which is none"),
         ("# TYPE a info\n", "line 1: the TYPE of a is \"info\", which is none"),
+        ("# TYPE a unknown\n", "line 1: the TYPE of a is \"unknown\", which is none"),
         ("# TYPE a gauge\n# TYPE a gauge\n", "line 2: a has a second TYPE"),
         ("# HELP a b\n# HELP a b\n", "line 2: a has a second HELP"),
         ("a 1\n# TYPE a gauge\n", "line 2: TYPE of a stands after its samples"),
@@ -147,7 +148,9 @@ fn histograms_are_whole_and_cumulative() {
 
 #[test]
 fn a_long_line_is_quoted_in_part() {
-    assert!(why(&format!("{}\n", "<".repeat(500))).len() < 120);
+    let told = |length: usize| why(&format!("{}\n", "<".repeat(length)));
+    assert_eq!(told(40), format!("line 1: \"{}\" is not the name of a metric", "<".repeat(40)));
+    assert_eq!(told(500), format!("line 1: \"{}\"... is not the name of a metric", "<".repeat(40)));
 }
 
 fn escape(text: &str, quote: bool) -> String {
@@ -254,6 +257,29 @@ fn open_metrics_tell_the_same_under_the_same_names() {
     assert!(parse(text).is_err(), "a Prometheus text has neither exemplars nor times with fractions");
     let cut = open("# TYPE b gauge\nb 2\n").unwrap_err().to_string();
     assert_eq!(cut, "line 2: the text does not end with `# EOF`: it seems cut");
+}
+
+#[test]
+fn suffixes_belong_to_the_types_that_have_them() {
+    let names = |text: &str, format| -> Vec<String> {
+        super::parse(text, format).unwrap().families.into_iter().map(|family| family.name).collect()
+    };
+    let text = "# TYPE a counter\na_total 1\na_created 1\n# TYPE b gauge\nb_info 1\n";
+    assert_eq!(names(text, Format::Prometheus), ["a", "a_total", "a_created", "b", "b_info"]);
+    assert_eq!(names(&format!("{text}# EOF\n"), Format::OpenMetrics), ["a_total", "b"]);
+    let text = "# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 1\na_created 1\n# TYPE b summary\nb_created 1\n# EOF\n";
+    assert_eq!(names(text, Format::OpenMetrics), ["a", "b"]);
+    let text = "# TYPE a gauge\na_total 1\na_created 1\n# TYPE b counter\nb_info 1\n# EOF\n";
+    assert_eq!(names(text, Format::OpenMetrics), ["a", "a_total", "a_created", "b_total", "b_info"]);
+}
+
+#[test]
+fn lines_without_end_are_not_read_without_end() {
+    let most = "\n".repeat(bounds::METRIC_LINES);
+    assert!(parse(&most).is_ok());
+    let line = bounds::METRIC_LINES + 1;
+    let more = format!("line {line}: more lines than the {} that are read", bounds::METRIC_LINES);
+    assert_eq!(parse(&format!("{most}\n")).unwrap_err().to_string(), more);
 }
 
 #[test]
