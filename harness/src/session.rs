@@ -77,7 +77,9 @@ impl Session {
                     Some(config) => config.clone(),
                     None => builtin::config(zot.metrics_key(&around.program).await?),
                 };
-                let spec = lab_spec(zot.clone(), config, &intent, around)?.behind(caddy.clone());
+                let spec = lab_spec(zot.clone(), config, &intent, around)?
+                    .behind(caddy.clone())
+                    .written_in(settings.source.clone());
                 let mut session = Self::lab(&spec, intent, around).await?;
                 if settings.config.is_none() {
                     session.changes.clear();

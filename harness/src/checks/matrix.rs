@@ -169,11 +169,17 @@ fn named(cells: &[&Cell]) -> String {
 /// Which rule of the configuration is behind it.
 fn explained(breach: Breach, config: &ZotConfig, visit: &Visit<'_>, cell: &Cell) -> Breach {
     let decided = decision::decide(config, &visit.principal, &cell.repository, cell.action);
-    let (action, by) = (cell.action.word(), decided.by);
+    let written = visit.bench.deployment.written.as_ref();
+    let spot = written.and_then(|source| source.spot(&decided.by.keys()));
+    let by = match spot {
+        Some(spot) => format!("{} ({}:{}:{})", decided.by, spot.file, spot.line, spot.column),
+        None => decided.by.to_string(),
+    };
+    let action = cell.action.word();
     match (decided.ruling, cell.allowed) {
         (Ruling::Granted, false) => breach.because(
             format!("{by} grants it"),
-            Some(&format!("take `{action}` out of {by}, or the caller out of its group")),
+            Some(&format!("take `{action}` out of it, or the caller out of its group")),
         ),
         (Ruling::Refused, true) => breach.because(
             format!("the configuration does not grant it: {by} decides for {} alone", cell.repository),

@@ -15,6 +15,7 @@ mod waiver;
 pub mod zot_config;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -31,7 +32,9 @@ pub use self::intent::{FILE, Intent, IntentSource, near, nearest};
 pub use self::policy::Policy;
 pub use self::preflight::Preflight;
 pub use self::schema::INTENT_SCHEMA;
+use self::source::Source;
 pub use self::waiver::{Day, Waiver};
+use self::zot_config::Configured;
 use crate::bounds;
 use crate::check::Profile;
 use crate::error::Trouble;
@@ -55,6 +58,8 @@ pub struct Settings {
     pub target: Target,
     /// zot's own configuration, where one was given.
     pub config: Option<ZotConfig>,
+    /// Where that stands.
+    pub source: Option<Arc<Source>>,
     /// Who the run may act as on a live registry; a lab has people of its own.
     pub accounts: Accounts,
     /// Every secret of the environment, used or not, to be kept out of every output.
@@ -275,7 +280,7 @@ impl Settings {
         ids: Vec<String>,
         mut intent: Intent,
         target: Target,
-        config: Option<ZotConfig>,
+        config: Option<Configured>,
         people: Environment,
         mut chooser: Chooser<'_>,
     ) -> Self {
@@ -284,12 +289,14 @@ impl Settings {
         intent.profile = profile.unwrap_or_default();
         intent.strict = chooser.switch("strict", run.strict, intent.strict);
         let timeout = chooser.choose("timeout", run.timeout, None, Some(bounds::RUN), time);
+        let (config, source) = config.map(|written| (written.config, Arc::new(written.source))).unzip();
         Self {
             ids,
             skip: run.skip.clone(),
             intent,
             target,
             config,
+            source,
             accounts: people.accounts,
             secrets: people.secrets,
             ledger: None,
@@ -348,11 +355,11 @@ fn intent(run: &RunArgs, chooser: &mut Chooser<'_>) -> Result<Intent, Trouble> {
     Ok(intent)
 }
 
-fn config(args: &ConfigArgs, chooser: &mut Chooser<'_>) -> Result<Option<ZotConfig>, Trouble> {
+fn config(args: &ConfigArgs, chooser: &mut Chooser<'_>) -> Result<Option<Configured>, Trouble> {
     let name = if args.config.is_none() && args.role.is_some() { "role" } else { "config" };
     let path = args.config.as_ref().or(args.role.as_ref());
     chooser.choose(name, path, None, None, |path| path.display().to_string());
-    zot_config::given(args)
+    zot_config::placed(args)
 }
 
 /// What a lab is made of, and where that was said.

@@ -46,6 +46,7 @@ pub async fn open(
             .unwrap_or_else(|| "oidc".into()),
         groups: config.map_or_else(|| Groups::of(&ZotConfig::default()), Groups::of),
         configured: config.cloned(),
+        written: None,
         password: None,
         metrics_path: config.and_then(ZotConfig::metrics_path).unwrap_or("/metrics").to_owned(),
         image: image(wire, intent, &registry).await?,

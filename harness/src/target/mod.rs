@@ -28,6 +28,7 @@ use crate::login::people::Groups;
 use crate::manifests::Inventory;
 use crate::run::outcome::Halt;
 use crate::settings::Accounts;
+use crate::settings::source::Source;
 use crate::wire::Exchange;
 
 /// Where a deployment came from.
@@ -105,6 +106,8 @@ pub struct Deployment {
     pub groups: Groups,
     /// zot's configuration as its owner gave it, if he did; a lab's own otherwise.
     pub configured: Option<ZotConfig>,
+    /// Where that stands, if it was given.
+    pub written: Option<Arc<Source>>,
     /// Whose keys and passwords a live run may use; each goes to its own origin only.
     pub accounts: Accounts,
     /// The image that anybody can pull, or why there is none: skip with what to do, or an error.

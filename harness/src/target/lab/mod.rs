@@ -11,6 +11,7 @@ mod seeds;
 mod unready;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use url::Url;
 use zot_verify_fixtures::edge::Certificate;
@@ -32,6 +33,7 @@ use crate::checks::inventory;
 use crate::error::Trouble;
 use crate::login::people::Groups;
 use crate::manifests::{Inventory, Source};
+use crate::settings::source::Source as Written;
 use crate::settings::{Accounts, Intent};
 use crate::wire::{Hosts, Redactor, Request, Wire};
 
@@ -56,6 +58,7 @@ pub struct LabSpec {
     edge: Option<Certificate>,
     caddy: Option<PathBuf>,
     manifests: Vec<Source>,
+    written: Option<Arc<Written>>,
 }
 
 /// A lab that runs. It ends when it is dropped; [`Lab::stop`] also waits for that.
@@ -104,7 +107,14 @@ impl LabSpec {
             edge: None,
             caddy: None,
             manifests,
+            written: None,
         })
+    }
+
+    /// The same lab, whose configuration stands somewhere.
+    #[must_use]
+    pub fn written_in(self, written: Option<Arc<Written>>) -> Self {
+        Self { written, ..self }
     }
 
     /// The same lab with an empty registry.
@@ -160,6 +170,7 @@ impl LabSpec {
             match lab.ready(&wire).await {
                 Ok(recognition) => {
                     let deployment = lab.deployment(recognition, &self.run, inventory::lab::expected(&self.manifests));
+                    let deployment = Deployment { written: self.written.clone(), ..deployment };
                     return Ok((lab, wire, deployment));
                 }
                 Err(Unready::PortTaken) if attempt < bounds::PORT_ATTEMPTS => attempt += 1,
@@ -218,6 +229,7 @@ impl Lab {
             provider: provider.map_or_else(|| "oidc".into(), |provider| provider.key),
             groups: Groups::of(&self.config),
             configured: Some(self.given.clone()),
+            written: None,
             password: Some(self.password.clone()),
             accounts: Accounts::default(),
             metrics_path: self.config.metrics_path().unwrap_or("/metrics").to_owned(),
