@@ -76,6 +76,11 @@ impl Way {
         Self::DeleteManifest,
     ];
 
+    /// Whether the tag stands beside the digest, where not every registry looks.
+    pub(super) fn is_beside(self) -> bool {
+        matches!(self, Self::Beside | Self::BesideAnother)
+    }
+
     pub(super) fn removes(self) -> bool {
         matches!(self, Self::DeleteTag | Self::DeleteManifest)
     }
