@@ -244,7 +244,7 @@ impl Runs<'_> {
 
     async fn outcomes(&self, spec: &LabSpec) -> Result<Vec<CheckOutcome>, Trouble> {
         let plan = Plan::make(&[], &[], Permissions::LAB, &self.intent)?;
-        Session::lab(spec, Arc::clone(&self.intent), self.around).await?.complete(&plan, bounds::RUN).await
+        Session::lab(spec, Arc::clone(&self.intent), self.around).await?.complete(&plan, bounds::SELF_TEST_RUN).await
     }
 }
 

@@ -122,8 +122,7 @@ async fn knocks(bench: Bench, caller: &'static Caller) -> Judged {
         }
         unseen.extend(ground.err());
     }
-    let tried: Vec<_> =
-        stream::iter(cells).map(|cell| visit.tries(cell)).buffered(bounds::REQUESTS_IN_FLIGHT).collect().await;
+    let tried: Vec<_> = stream::iter(cells).map(|cell| visit.tries(cell)).buffered(bounds::CELLS).collect().await;
     let mut seen = Vec::new();
     for result in tried {
         match result {
