@@ -13,11 +13,17 @@ use zot_verify::target::lab::LabSpec;
 use zot_verify::target::zot::Zot;
 use zot_verify::wire::door::{Aim, UPLOAD_WHOLE};
 use zot_verify::wire::{Announced, Trust, Wire};
+use zot_verify_fixtures::fault::Fault;
 use zot_verify_model::Digest;
 
 use super::crowd::Crowd;
 use super::support;
 use super::writes::Registry;
+
+/// Anybody may do everything, everywhere.
+const OPEN: &[Fault] = &[Fault::Config(
+    r#"{"http":{"accessControl":{"repositories":{"**":{"anonymousPolicy":["read","create","update","delete"]}}}}}"#,
+)];
 
 pub(crate) fn live_changes_nothing(zot: &Zot) -> Result<(), Failed> {
     let around = support::surroundings();
@@ -35,7 +41,7 @@ pub(crate) fn live_changes_nothing(zot: &Zot) -> Result<(), Failed> {
 pub(crate) fn open_doors(zot: &Zot) -> Result<(), Failed> {
     let around = support::surroundings();
     support::runtime()?.block_on(async {
-        let spec = support::spec(zot, &around).await?.with(support::faults("anybody-may-do-everything")?);
+        let spec = support::spec(zot, &around).await?.with(OPEN);
         let report = live_leaves_as_it_was(&spec, &around).await?;
         let push = &report["results"][2];
         let judged: Vec<&Value> = push["parts"]
@@ -70,7 +76,7 @@ pub(crate) fn in_a_crowd(zot: &Zot) -> Result<(), Failed> {
 pub(crate) fn in_an_open_crowd(zot: &Zot) -> Result<(), Failed> {
     let around = support::surroundings();
     support::runtime()?.block_on(async {
-        let spec = support::spec(zot, &around).await?.with(support::faults("anybody-may-do-everything")?);
+        let spec = support::spec(zot, &around).await?.with(OPEN);
         let place = Crowded::gather(Registry::start(&spec).await?, &around).await?;
         place.stays(&Writes::Nothing).await?;
         place.stays(&Writes::Canary).await?;
@@ -179,7 +185,7 @@ fn holds(path: &Path, repository: &str) -> bool {
 pub(crate) fn announced_pushes(zot: &Zot) -> Result<(), Failed> {
     let around = support::surroundings();
     support::runtime()?.block_on(async {
-        let spec = support::spec(zot, &around).await?.with(support::faults("anybody-may-do-everything")?);
+        let spec = support::spec(zot, &around).await?.with(OPEN);
         let session = Session::lab(&spec, Arc::new(Intent::default()), &around).await?;
         let url = session.header().url;
         let before = (content(&url).await?, disk(&around)?);
