@@ -7,11 +7,11 @@ use zot_verify_fixtures::proxy::{Rule, Then, When};
 use crate::check::{Saboteur, saboteur};
 use crate::run::outcome::Verdict::{self, Error, Fail};
 
-/// A pattern of its own for `blumeops/**`, which decides there alone.
+/// A pattern of its own for one repository, which decides there alone.
 macro_rules! within {
     (anonymous $anonymous:literal, default $default:literal, ci $ci:literal, admin $admin:literal) => {
         concat!(
-            r#"{"http":{"accessControl":{"repositories":{"blumeops/**":{"anonymousPolicy":["#,
+            r#"{"http":{"accessControl":{"repositories":{"blumeops/zot-verify-matrix":{"anonymousPolicy":["#,
             $anonymous,
             r#"],"defaultPolicy":["#,
             $default,
