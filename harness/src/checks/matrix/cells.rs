@@ -171,6 +171,8 @@ pub(super) struct Cell {
     pub(super) action: Action,
     /// Whether it is intended.
     pub(super) allowed: bool,
+    /// Whether the caller is meant to push at all.
+    may_create: bool,
     caller: &'static Caller,
     way: &'static Way,
     aim: Aim,
@@ -198,10 +200,12 @@ impl Cell {
         intended: &Intended,
     ) -> io::Result<Self> {
         let action = way.action();
+        let may = intended.may(caller.role, &class.repository);
         Ok(Self {
             repository: class.repository.clone(),
             action,
-            allowed: intended.may(caller.role, &class.repository).contains(&action),
+            allowed: may.contains(&action),
+            may_create: may.contains(&Action::Create),
             caller,
             way,
             aim: aim(class, caller, way)?,
@@ -265,10 +269,12 @@ impl Cell {
         }
     }
 
-    /// Whether it was taken and `?tag=` was not read, as before v2.1.16.
+    /// Whether it was taken and `?tag=` was not read, as before v2.1.16. The push itself is stored then, so that it is
+    /// idle only for whoever may push.
     pub(super) fn is_idle(&self, seen: &Seen) -> bool {
         let asks_for_a_tag = matches!(self.way, Way::Changes { door, .. } if door.shape.ends_with("?tag=*"));
-        asks_for_a_tag && (200..300).contains(&seen.answer.status()) && self.done(seen) == Ok(false)
+        let may_push = self.may_create && (200..300).contains(&seen.answer.status());
+        asks_for_a_tag && may_push && self.done(seen) == Ok(false)
     }
 
     /// Whether it was done, as far as the look tells; in words where it tells neither.
